@@ -1,0 +1,16 @@
+//! The bytes of everything that is kept on disk: encoding and checked decoding, no I/O.
+//!
+//! `format.md` beside this file specifies every structure byte by byte; a test holds it against the constants here.
+//! Whatever is decoded may come from a damaged or hostile store: nothing panics, and nothing is sized by a number that
+//! has not been held against the bytes at hand.
+
+pub mod bytes;
+pub mod chunk_list;
+pub mod frame;
+pub mod record;
+pub mod tree;
+
+pub use bytes::FormatError;
+
+/// Version of the store's format. A store with a higher one is refused.
+pub const FORMAT_VERSION: u16 = 1;

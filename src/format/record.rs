@@ -1,0 +1,207 @@
+//! Records: the entries of the append-only version log. Each names the hash of the one before it, so that no entry
+//! can be changed, dropped or put in unnoticed.
+
+use super::bytes::{ByteReader, FormatError, put_prefixed, put_varint};
+use crate::id::{ObjectId, ObjectKind};
+use crate::limits::{RECORD_BYTES_MAX, TEXT_BYTES_MAX};
+
+/// Number of a version: 1 for the first, never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct VersionNumber(pub u64);
+
+impl std::fmt::Display for VersionNumber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "v{}", self.0)
+    }
+}
+
+/// How a version differs from the one before it, in files and links.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct ChangeCounts {
+    /// Paths that are new.
+    pub added: u64,
+    /// Paths whose content, kind or permission bits differ.
+    pub changed: u64,
+    /// Paths that are gone.
+    pub removed: u64,
+}
+
+/// A version of the workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionRecord {
+    /// The version's number.
+    pub number: VersionNumber,
+    /// Id of the tree of the workspace's root.
+    pub root: ObjectId,
+    /// Who made it.
+    pub by: String,
+    /// What made it, for example `push` or `rollback to v3`.
+    pub triggered_by: String,
+    /// What its maker says about it; may be empty.
+    pub message: String,
+    /// How it differs from the version before it.
+    pub changes: ChangeCounts,
+    /// Files and links in it.
+    pub files: u64,
+    /// Bytes of all its files.
+    pub bytes: u64,
+    /// Paths that could not be recorded, or only as an unstable read. Not zero: the version is not complete.
+    pub left_out: u64,
+}
+
+/// What an entry of the log says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecordBody {
+    /// A version was made; it is the active one from here on.
+    Version(VersionRecord),
+    /// The active mark moved to this version.
+    Promote(VersionNumber),
+    /// The version was deleted: its entry stays, its contents may be collected.
+    Delete(VersionNumber),
+}
+
+/// One entry of the version log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Place in the log: 1 for the first entry, then without gaps.
+    pub sequence: u64,
+    /// Id of the entry before it; [`ObjectId::ZERO`] for the first.
+    pub previous: ObjectId,
+    /// When it was made, in milliseconds since 1970-01-01 UTC. For display only: order is by `sequence`.
+    pub created_ms: i64,
+    /// What it says.
+    pub body: RecordBody,
+}
+
+impl Record {
+    /// The record's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(160);
+        put_varint(&mut out, self.sequence);
+        out.extend_from_slice(self.previous.as_bytes());
+        out.extend_from_slice(&self.created_ms.to_le_bytes());
+        match &self.body {
+            RecordBody::Version(version) => {
+                out.push(1);
+                encode_version(version, &mut out);
+            }
+            RecordBody::Promote(number) => {
+                out.push(2);
+                put_varint(&mut out, number.0);
+            }
+            RecordBody::Delete(number) => {
+                out.push(3);
+                put_varint(&mut out, number.0);
+            }
+        }
+        out
+    }
+
+    /// Reads a record.
+    pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
+        const WHAT: &str = "record of the version log";
+        if bytes.len() > RECORD_BYTES_MAX {
+            return Err(FormatError::OverLimit { what: WHAT, value: bytes.len() as u64, max: RECORD_BYTES_MAX as u64 });
+        }
+        let mut reader = ByteReader::new(bytes, WHAT);
+        let sequence = reader.varint()?;
+        let previous = ObjectId::from_bytes(reader.array()?);
+        let created_ms = reader.i64()?;
+        let body = match reader.u8()? {
+            1 => RecordBody::Version(decode_version(&mut reader)?),
+            2 => RecordBody::Promote(VersionNumber(reader.varint()?)),
+            3 => RecordBody::Delete(VersionNumber(reader.varint()?)),
+            _ => return Err(reader.malformed("unknown kind of record")),
+        };
+        if sequence == 0 {
+            return Err(reader.malformed("its place in the log is 0"));
+        }
+        reader.finish()?;
+        Ok(Self { sequence, previous, created_ms, body })
+    }
+
+    /// The id of a record with these bytes.
+    pub fn id_of(bytes: &[u8]) -> ObjectId {
+        ObjectId::of(ObjectKind::Record, bytes)
+    }
+}
+
+fn encode_version(version: &VersionRecord, out: &mut Vec<u8>) {
+    put_varint(out, version.number.0);
+    out.extend_from_slice(version.root.as_bytes());
+    for text in [&version.by, &version.triggered_by, &version.message] {
+        put_prefixed(out, text.as_bytes());
+    }
+    let changes = version.changes;
+    for number in [changes.added, changes.changed, changes.removed, version.files, version.bytes, version.left_out] {
+        put_varint(out, number);
+    }
+}
+
+fn decode_version(reader: &mut ByteReader<'_>) -> Result<VersionRecord, FormatError> {
+    Ok(VersionRecord {
+        number: VersionNumber(reader.varint()?),
+        root: ObjectId::from_bytes(reader.array()?),
+        by: decode_text(reader)?,
+        triggered_by: decode_text(reader)?,
+        message: decode_text(reader)?,
+        changes: ChangeCounts { added: reader.varint()?, changed: reader.varint()?, removed: reader.varint()? },
+        files: reader.varint()?,
+        bytes: reader.varint()?,
+        left_out: reader.varint()?,
+    })
+}
+
+fn decode_text(reader: &mut ByteReader<'_>) -> Result<String, FormatError> {
+    let bytes = reader.prefixed(TEXT_BYTES_MAX)?;
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text.to_owned()),
+        Err(_) => Err(reader.malformed("a text is not UTF-8")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn version() -> RecordBody {
+        RecordBody::Version(VersionRecord {
+            number: VersionNumber(5),
+            root: ObjectId::of(ObjectKind::Tree, b"r"),
+            by: "ada".into(),
+            triggered_by: "push".into(),
+            message: "first äöü".into(),
+            changes: ChangeCounts { added: 1, changed: 200, removed: 3 },
+            files: 70_000,
+            bytes: 1 << 33,
+            left_out: 0,
+        })
+    }
+
+    #[test]
+    fn records_read_back() {
+        for body in [version(), RecordBody::Promote(VersionNumber(3)), RecordBody::Delete(VersionNumber(1 << 40))] {
+            let record = Record { sequence: 9, previous: ObjectId::of(ObjectKind::Record, b"p"), created_ms: -5, body };
+            assert_eq!(Record::decode(&record.encode()), Ok(record));
+        }
+    }
+
+    #[test]
+    fn malformed_records_are_refused() {
+        let good = Record { sequence: 1, previous: ObjectId::ZERO, created_ms: 0, body: version() }.encode();
+        for length in 0..good.len() {
+            assert!(Record::decode(&good[..length]).is_err(), "{length}");
+        }
+        assert!(Record::decode(&[&good[..], &[0]].concat()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_decoded_without_panic(bytes: Vec<u8>) {
+            if let Ok(record) = Record::decode(&bytes) {
+                prop_assert_eq!(record.encode(), bytes);
+            }
+        }
+    }
+}

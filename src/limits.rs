@@ -1,0 +1,104 @@
+//! Every bound and default of the crate, with its unit in its name.
+//!
+//! A number that decides how much is read, kept, waited for or tried stands here and nowhere else, so that
+//! the relations between the numbers can be checked when the crate is compiled (see the end of the file).
+
+/// Longest name of one directory entry, in bytes (the limit of Linux file systems).
+pub const NAME_BYTES_MAX: usize = 255;
+/// Longest relative path that is recorded, in bytes. Paths are walked by directory handle, so this exceeds `PATH_MAX`.
+pub const PATH_BYTES_MAX: usize = 1 << 20;
+/// Longest target of a symbolic link, in bytes (`PATH_MAX` less the closing zero).
+pub const LINK_TARGET_BYTES_MAX: usize = 4095;
+/// Longest message, author or trigger of a version, in bytes.
+pub const TEXT_BYTES_MAX: usize = 64 << 10;
+
+/// A file larger than this is cut into chunks; anything up to it is one object in one frame. In bytes.
+pub const WHOLE_BYTES_MAX: usize = 1 << 20;
+/// Smallest, desired average and largest chunk that FastCDC cuts, in bytes.
+pub const CHUNK_BYTES_MIN: usize = 64 << 10;
+/// See [`CHUNK_BYTES_MIN`].
+pub const CHUNK_BYTES_AVERAGE: usize = 256 << 10;
+/// See [`CHUNK_BYTES_MIN`].
+pub const CHUNK_BYTES_MAX: usize = 1 << 20;
+/// How much of a large file is read at a time while it is cut, in bytes.
+pub const READ_BUFFER_BYTES: usize = 4 << 20;
+
+/// First contents of small files are put together until a group holds this many bytes.
+pub const GROUP_BYTES_TARGET: usize = 256 << 10;
+/// A file larger than this gets a frame of its own instead of a place in a group, in bytes.
+pub const GROUP_MEMBER_BYTES_MAX: usize = 128 << 10;
+/// Most objects in one group frame: the width of the member field of a location.
+pub const GROUP_MEMBERS_MAX: usize = 4096;
+/// Largest content of a frame before compression, in bytes: a whole object, a group, or a chunk list of a file of about 1.8 TB.
+pub const FRAME_RAW_BYTES_MAX: usize = 64 << 20;
+/// Largest frame as stored, in bytes: content that did not shrink, and its header.
+pub const FRAME_STORED_BYTES_MAX: usize = FRAME_RAW_BYTES_MAX + (64 << 10);
+
+/// Level of zstd at push time. Level 9 gains 1–3 % for 2–4 times the CPU.
+pub const ZSTD_LEVEL: i32 = 3;
+/// Largest window that zstd may ask for when it reads a frame, as a power of two of bytes.
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 26;
+/// From this size on a sample decides whether compressing is tried at all, in bytes.
+pub const SAMPLE_FROM_BYTES: usize = 32 << 10;
+/// Size of that sample, in bytes.
+pub const SAMPLE_BYTES: usize = 8 << 10;
+/// Most deltas between an object and a frame that stands alone: bounds the cost of reading an old version.
+pub const DELTA_DEPTH_MAX: u8 = 32;
+
+/// A push keeps its frames in memory up to this many bytes and then moves them to a segment of its own.
+pub const BATCH_BYTES_MAX: usize = 4 << 20;
+/// Small pushes are appended to the newest segment until it has this many bytes.
+pub const SEGMENT_APPEND_BYTES_MAX: u64 = 256 << 20;
+/// A large push starts another segment after this many bytes. A location has 32 bits for an offset.
+pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
+/// Most segments of one store: the width of the segment field of a location.
+pub const SEGMENTS_MAX: u32 = 1 << 20;
+
+/// New index entries gather in the tail file until there are this many; then they become a sorted run.
+pub const INDEX_TAIL_ENTRIES_MAX: usize = 2048;
+/// Two neighbouring runs are merged when the older has less than this many times the entries of the newer.
+pub const INDEX_MERGE_RATIO: u64 = 2;
+
+/// A stat-cache row is trusted only when the file's ctime was at least this old when the file was read, in milliseconds.
+/// Covers writers through a shared memory map, whose edits move no time stamp until the kernel has written the page back.
+pub const STAT_TRUST_AGE_MS: i64 = 60_000;
+/// The stat cache is written anew when more than this share of it (in percent) is no longer reachable.
+pub const STAT_CACHE_GARBAGE_PERCENT_MAX: u64 = 50;
+/// How often a file that changes while it is read is read again before it is recorded as unstable.
+pub const READ_TRIES: u32 = 3;
+/// A run of zero bytes at least this long becomes a hole when a large file is written, in bytes.
+pub const HOLE_BYTES_MIN: usize = 64 << 10;
+
+/// A wait for another process is announced after this long, in milliseconds.
+pub const LOCK_NOTICE_AFTER_MS: u64 = 1_000;
+/// Pause between two tries to get a lock, in milliseconds.
+pub const LOCK_RETRY_MS: u64 = 5;
+/// SQLite waits this long for another process, in milliseconds.
+pub const SQLITE_BUSY_MS: u64 = 30_000;
+/// Largest record of the version log, in bytes.
+pub const RECORD_BYTES_MAX: usize = 4 * TEXT_BYTES_MAX;
+/// Largest settings file that is read, in bytes.
+pub const CONFIG_BYTES_MAX: u64 = 1 << 20;
+/// Largest ignore file that is read, in bytes. (git reads up to 100 MB.)
+pub const IGNORE_FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Threads that walk, read and compress, and threads that write: the cores, up to this many.
+pub const THREADS_MAX: usize = 16;
+/// Decoded frames that a reading thread keeps for its next reads, in bytes.
+pub const FRAME_CACHE_BYTES: usize = 8 << 20;
+/// Rows that `lua source list` shows when it is not told otherwise.
+pub const LIST_ROWS_DEFAULT: usize = 50;
+/// Largest file that `lua diff` compares line by line, in bytes; larger ones are named with their sizes.
+pub const DIFF_FILE_BYTES_MAX: u64 = 32 << 20;
+
+const _: () = {
+    assert!(GROUP_MEMBER_BYTES_MAX <= GROUP_BYTES_TARGET);
+    assert!(GROUP_BYTES_TARGET + GROUP_MEMBER_BYTES_MAX <= WHOLE_BYTES_MAX);
+    assert!(CHUNK_BYTES_MIN < CHUNK_BYTES_AVERAGE && CHUNK_BYTES_AVERAGE < CHUNK_BYTES_MAX);
+    assert!(CHUNK_BYTES_MAX <= WHOLE_BYTES_MAX && WHOLE_BYTES_MAX <= FRAME_RAW_BYTES_MAX);
+    assert!(READ_BUFFER_BYTES >= 2 * CHUNK_BYTES_MAX);
+    assert!(FRAME_RAW_BYTES_MAX <= 1 << ZSTD_WINDOW_LOG_MAX);
+    assert!(SEGMENT_BYTES_MAX + (FRAME_STORED_BYTES_MAX as u64) < 1 << 32);
+    assert!(SEGMENT_APPEND_BYTES_MAX <= SEGMENT_BYTES_MAX);
+    assert!(SAMPLE_BYTES <= SAMPLE_FROM_BYTES);
+};

@@ -1,0 +1,2 @@
+//! The program `lua`.
+fn main() {}
