@@ -8,7 +8,8 @@
 //! | 1 | [`id`], [`path`] | ids and hashing; names and relative paths that are safe |
 //! | 2 | [`format`] | the bytes of everything on disk |
 //! | 3 | [`disk`] | the only writes to files of the store |
-//! | 5 | [`tree`] | trees of a whole workspace: walk, compare |
+//! | 4 | [`tree`] | trees of a whole workspace: walk, compare |
+//! | 5 | [`store`] | objects by id: segments, index, deltas, chunks |
 //!
 //! Nothing here prints, prompts or reads the environment: that is the business of the program `lua`.
 
@@ -17,4 +18,5 @@ pub mod format;
 pub mod id;
 pub mod limits;
 pub mod path;
+pub mod store;
 pub mod tree;

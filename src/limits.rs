@@ -73,6 +73,8 @@ pub const HOLE_BYTES_MIN: usize = 64 << 10;
 pub const LOCK_NOTICE_AFTER_MS: u64 = 1_000;
 /// Pause between two tries to get a lock, in milliseconds.
 pub const LOCK_RETRY_MS: u64 = 5;
+/// A temporary file that nobody has locked is removed when it is this old, in milliseconds: its maker may be about to lock it.
+pub const TEMP_AGE_MS_MIN: u64 = 10_000;
 /// SQLite waits this long for another process, in milliseconds.
 pub const SQLITE_BUSY_MS: u64 = 30_000;
 /// Largest record of the version log, in bytes.

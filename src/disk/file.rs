@@ -4,12 +4,14 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rustix::fs::{OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::dir::FILE_MODE;
 use super::{Dir, DiskError, DiskResult, Map};
+use crate::limits::TEMP_AGE_MS_MIN;
 
 /// An open file of the store.
 #[derive(Debug)]
@@ -56,6 +58,11 @@ impl StoreFile {
         Map::new(&self.file, self.path.clone())
     }
 
+    /// Time since the last write; none when the clock says otherwise.
+    fn age(&self) -> Duration {
+        self.file.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|modified| modified.elapsed().ok()).unwrap_or_default()
+    }
+
     fn error(&self, action: &'static str, error: std::io::Error) -> DiskError {
         DiskError::new(action, &self.path, error)
     }
@@ -80,7 +87,10 @@ impl TempFile {
             let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
             match rustix::fs::openat(dir, &name, flags, FILE_MODE) {
                 Ok(handle) => {
-                    let file = StoreFile::new(File::from(handle), dir.path_of(&name));
+                    let file = File::from(handle);
+                    // Tells `sweep` that somebody is at work on it.
+                    file.try_lock_shared().map_err(|error| DiskError::new("lock", dir.path_of(&name), std::io::Error::from(error)))?;
+                    let file = StoreFile::new(file, dir.path_of(&name));
                     return Ok(Self { file, dir: dir.clone(), name, bytes: 0, published: false });
                 }
                 // Left by a process of the same number that was killed.
@@ -125,6 +135,22 @@ impl TempFile {
         dir.sync()
     }
 
+    /// Removes the temporary files in a folder that no process is writing any more.
+    pub fn sweep(dir: &Dir) -> DiskResult<()> {
+        for name in dir.names()? {
+            let Some(name) = name.to_str().filter(|name| is_temp_name(name)) else { continue };
+            let is_abandoned = match dir.open_store_file(name, false, false) {
+                Ok(file) => file.file.try_lock().is_ok() && file.age() >= Duration::from_millis(TEMP_AGE_MS_MIN),
+                Err(error) if error.is_not_found() => false,
+                Err(error) => return Err(error),
+            };
+            if is_abandoned {
+                dir.remove_file(name.as_ref())?;
+            }
+        }
+        Ok(())
+    }
+
     fn rename(&mut self, dir: &Dir, name: &str, flags: RenameFlags) -> DiskResult<()> {
         let renamed = if flags.is_empty() {
             rustix::fs::renameat(&self.dir, &self.name, dir, name)
@@ -135,6 +161,11 @@ impl TempFile {
         self.published = true;
         Ok(())
     }
+}
+
+/// Names that [`TempFile::create`] gives.
+fn is_temp_name(name: &str) -> bool {
+    name.strip_prefix('t').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'))
 }
 
 impl Drop for TempFile {

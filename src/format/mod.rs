@@ -7,6 +7,7 @@
 pub mod bytes;
 pub mod chunk_list;
 pub mod frame;
+pub mod index;
 pub mod record;
 pub mod tree;
 

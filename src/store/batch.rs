@@ -1,0 +1,245 @@
+//! A batch: the frames of one push, from the first new object to the moment of publishing.
+//!
+//! A small batch stays in memory and is appended to the newest segment in one write. One that outgrows
+//! [`BATCH_BYTES_MAX`] moves to a temporary file that becomes a segment of its own, so that memory stays bounded and the
+//! publish lock is held only to write the record and to rename. Until the record is written nothing refers to any of it.
+
+use std::collections::HashSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::segments::new_header;
+use super::{Location, Position, Store, StoreResult};
+use crate::disk::{Dir, TempFile};
+use crate::format::frame::{Base, Coding, Content, FrameHeader, SEGMENT_HEADER_BYTES, encode_frame};
+use crate::id::{ObjectId, ObjectKind};
+use crate::limits::{BATCH_BYTES_MAX, SEGMENT_APPEND_BYTES_MAX, SEGMENT_BYTES_MAX};
+
+/// The frames of one push. Shared by reference between the threads that make them.
+#[derive(Debug)]
+pub struct Batch {
+    tmp: Dir,
+    state: Mutex<BatchState>,
+    claimed: Mutex<HashSet<ObjectId>>,
+}
+
+#[derive(Debug, Default)]
+struct BatchState {
+    /// Frames in memory. Empty once there are files.
+    frames: Vec<PendingFrame>,
+    frames_bytes: usize,
+    /// Segments in the making.
+    files: Vec<TempFile>,
+    /// Objects in the files: file, offset, member.
+    filed: Vec<(ObjectId, usize, u32, u16)>,
+    stored_bytes: u64,
+    raw_bytes: u64,
+    objects: u64,
+}
+
+/// A frame whose header is finished at publishing, when it is known which segment it goes to.
+#[derive(Debug)]
+pub(super) struct PendingFrame {
+    pub kind: ObjectKind,
+    pub content: Content,
+    pub coding: PendingCoding,
+    pub raw_bytes: u32,
+    pub payload: Vec<u8>,
+    /// Ids of the objects in the frame.
+    pub ids: Vec<ObjectId>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum PendingCoding {
+    Raw,
+    Zstd,
+    Delta { base: Location, base_id: ObjectId, depth: u8 },
+}
+
+impl PendingFrame {
+    /// The header for a place in a segment; `None` when the frame goes to a file whose number is not known yet.
+    fn header(&self, place: Option<(u32, u64)>) -> FrameHeader {
+        let coding = match self.coding {
+            PendingCoding::Raw => Coding::Raw,
+            PendingCoding::Zstd => Coding::Zstd,
+            PendingCoding::Delta { base, base_id, depth } => {
+                let near = place.filter(|(segment, _)| *segment == base.segment());
+                let base = near.map_or(Base::Far(base_id), |(_, offset)| Base::Near {
+                    distance: offset - u64::from(base.offset()),
+                    member: base.member(),
+                });
+                Coding::Delta { base, depth }
+            }
+        };
+        FrameHeader {
+            kind: self.kind,
+            content: self.content.clone(),
+            coding,
+            raw_bytes: self.raw_bytes,
+            stored_bytes: self.payload.len() as u32,
+        }
+    }
+}
+
+/// What publishing a batch did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Where the segments end now: behind the record.
+    pub end: Position,
+    /// Bytes that the segments grew by.
+    pub stored_bytes: u64,
+    /// Bytes of the new objects before compression.
+    pub raw_bytes: u64,
+    /// Number of new objects.
+    pub objects: u64,
+}
+
+impl Batch {
+    pub(super) fn new(tmp: Dir) -> Self {
+        Self { tmp, state: Mutex::default(), claimed: Mutex::default() }
+    }
+
+    /// Whether the caller is the first to claim this object: it must put it into the batch.
+    pub(super) fn claim(&self, id: &ObjectId) -> bool {
+        self.claimed.lock().unwrap_or_else(PoisonError::into_inner).insert(*id)
+    }
+
+    /// Bytes of the new objects so far, before compression and as stored.
+    pub fn bytes(&self) -> (u64, u64) {
+        let state = self.lock();
+        (state.raw_bytes, state.stored_bytes)
+    }
+
+    pub(super) fn add(&self, frame: PendingFrame) -> StoreResult<()> {
+        let mut state = self.lock();
+        state.raw_bytes += u64::from(frame.raw_bytes);
+        state.objects += frame.ids.len() as u64;
+        state.stored_bytes += frame.payload.len() as u64;
+        if !state.files.is_empty() {
+            return state.write_out(&self.tmp, &frame);
+        }
+        state.frames_bytes += frame.payload.len();
+        state.frames.push(frame);
+        if state.frames_bytes > BATCH_BYTES_MAX {
+            for frame in std::mem::take(&mut state.frames) {
+                state.write_out(&self.tmp, &frame)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes what was moved to files durable, before the publish lock is taken: the longest part of a large push.
+    ///
+    /// # Durability
+    /// The contents of the files are durable on return; nothing refers to them yet.
+    pub fn prepare(&self) -> StoreResult<()> {
+        Ok(self.lock().files.iter().try_for_each(TempFile::sync_data)?)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BatchState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl BatchState {
+    fn write_out(&mut self, tmp: &Dir, frame: &PendingFrame) -> StoreResult<()> {
+        if self.files.last().is_none_or(|file| file.bytes() >= SEGMENT_BYTES_MAX) {
+            let mut file = tmp.temp_file()?;
+            file.write(&new_header())?;
+            self.files.push(file);
+        }
+        let place = self.files.len() - 1;
+        let file = &mut self.files[place];
+        let offset = file.bytes() as u32;
+        let mut bytes = Vec::with_capacity(frame.payload.len() + 64);
+        encode_frame(&frame.header(None), &frame.payload, &mut bytes);
+        file.write(&bytes)?;
+        self.filed.extend(frame.ids.iter().zip(0..).map(|(&id, member)| (id, place, offset, member)));
+        Ok(())
+    }
+}
+
+impl Store {
+    /// An empty batch.
+    pub fn batch(&self) -> Batch {
+        Batch::new(self.tmp.clone())
+    }
+
+    /// Publishes a batch, closed by the record that gives it its meaning. Only for the holder of the publish lock, after
+    /// [`Store::catch_up`].
+    ///
+    /// # Durability
+    /// On return frames and record are durable. After a crash before that, the next [`Store::catch_up`] finds the record and
+    /// all frames before it whole, or cuts off what there is.
+    pub fn publish(&self, batch: Batch, record: &[u8]) -> StoreResult<Published> {
+        let state = batch.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let record = PendingFrame {
+            kind: ObjectKind::Record,
+            content: Content::Single,
+            coding: PendingCoding::Raw,
+            raw_bytes: record.len() as u32,
+            payload: record.to_vec(),
+            ids: Vec::new(),
+        };
+        let (raw_bytes, objects) = (state.raw_bytes, state.objects);
+        let (end, stored_bytes, entries) =
+            if state.files.is_empty() { self.append(state.frames, record)? } else { self.publish_files(state, &record)? };
+        self.index.write().unwrap_or_else(PoisonError::into_inner).add(&self.tmp, &entries, end)?;
+        Ok(Published { end, stored_bytes, raw_bytes, objects })
+    }
+
+    fn append(&self, mut frames: Vec<PendingFrame>, record: PendingFrame) -> StoreResult<Appended> {
+        let end = self.segments.end()?;
+        frames.push(record);
+        let payload_bytes: u64 = frames.iter().map(|frame| frame.payload.len() as u64).sum();
+        let starts_segment = end.segment == 0 || end.offset + payload_bytes > SEGMENT_APPEND_BYTES_MAX;
+        let (segment, start) = if starts_segment { (end.segment + 1, SEGMENT_HEADER_BYTES as u64) } else { (end.segment, end.offset) };
+        let (bytes, entries) = lay_out(&frames, segment, start);
+        if starts_segment {
+            let mut file = self.tmp.temp_file()?;
+            file.write(&new_header())?;
+            file.write(&bytes)?;
+            file.sync_data()?;
+            self.segments.publish(file, segment)?;
+        } else {
+            let file = self.segments.file(segment, true)?;
+            file.write_at(&bytes, start)?;
+            file.sync_data()?;
+        }
+        Ok((Position { segment, offset: start + bytes.len() as u64 }, bytes.len() as u64, entries))
+    }
+
+    fn publish_files(&self, state: BatchState, record: &PendingFrame) -> StoreResult<Appended> {
+        let first = self.segments.end()?.segment + 1;
+        let entries =
+            state.filed.iter().map(|&(id, file, offset, member)| (id, Location::new(first + file as u32, offset, member))).collect();
+        let mut files = state.files;
+        let mut stored_bytes = 0;
+        let mut end = Position::default();
+        let last = files.len() - 1;
+        let mut bytes = Vec::new();
+        encode_frame(&record.header(None), &record.payload, &mut bytes);
+        files[last].write(&bytes)?;
+        files[last].sync_data()?;
+        for (file, segment) in files.into_iter().zip(first..) {
+            stored_bytes += file.bytes();
+            end = Position { segment, offset: file.bytes() };
+            self.segments.publish(file, segment)?;
+        }
+        Ok((end, stored_bytes, entries))
+    }
+}
+
+/// Where the segments end, bytes written, and the new objects.
+type Appended = (Position, u64, Vec<(ObjectId, Location)>);
+
+/// The bytes of frames that begin at an offset of a segment, and where the objects in them are.
+fn lay_out(frames: &[PendingFrame], segment: u32, start: u64) -> (Vec<u8>, Vec<(ObjectId, Location)>) {
+    let mut bytes = Vec::new();
+    let mut entries = Vec::new();
+    for frame in frames {
+        let offset = start + bytes.len() as u64;
+        encode_frame(&frame.header(Some((segment, offset))), &frame.payload, &mut bytes);
+        entries.extend(frame.ids.iter().zip(0..).map(|(&id, member)| (id, Location::new(segment, offset as u32, member))));
+    }
+    (bytes, entries)
+}

@@ -1,0 +1,119 @@
+//! Reads everything there is and says which objects are whole.
+
+use std::collections::{HashMap, HashSet};
+
+use super::recover::Step;
+use super::{Location, Position, Store, StoreResult};
+use crate::format::chunk_list::ChunkList;
+use crate::format::frame::{Content, check_segment_header};
+use crate::id::{IdHasher, ObjectId, ObjectKind};
+
+/// A part of the store that is not what was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Number of the segment.
+    pub segment: u32,
+    /// Where in it, in bytes.
+    pub offset: u64,
+    /// What does not fit.
+    pub why: String,
+}
+
+/// What a check found.
+#[derive(Clone, Debug, Default)]
+pub struct CheckReport {
+    /// The objects that are whole: what is not among them cannot be read. 33 bytes and a hash table's room for each.
+    pub whole: HashSet<(ObjectKind, ObjectId)>,
+    /// The parts that are not.
+    pub damages: Vec<Damage>,
+    /// Bytes read.
+    pub bytes: u64,
+}
+
+impl Store {
+    /// Reads every frame of every segment, checks its checksum, decodes it, and computes the ids of what it holds.
+    /// `on_progress` is told the bytes read so far and may end the check by returning `false`.
+    pub fn check(&self, on_progress: &mut dyn FnMut(u64) -> bool) -> StoreResult<CheckReport> {
+        let mut check = Check::default();
+        for number in self.segments.numbers()? {
+            let header = self.segments.map(number, 0)?;
+            if let Some(Err(error)) = header.map(|map| check_segment_header(&map)) {
+                check.damage(number, 0, &error);
+            }
+        }
+        self.steps(Position::default(), &mut |step| {
+            match step {
+                Step::Broken { segment, offset } => check.damage(segment, offset, &"no whole frame begins here"),
+                Step::Frame { location, frame } => {
+                    check.report.bytes += frame.frame_bytes as u64;
+                    check.take(self, location);
+                }
+            }
+            match on_progress(check.report.bytes) {
+                true => Ok(()),
+                false => Err(super::StoreError::Source(std::io::ErrorKind::Interrupted.into())),
+            }
+        })?;
+        check.settle_lists(self);
+        Ok(check.report)
+    }
+}
+
+#[derive(Default)]
+struct Check {
+    report: CheckReport,
+    /// Chunk lists are settled last: their chunks may stand behind them.
+    lists: HashMap<(ObjectKind, ObjectId), (Location, ChunkList)>,
+}
+
+impl Check {
+    fn damage(&mut self, segment: u32, offset: u64, why: &dyn ToString) {
+        self.report.damages.push(Damage { segment, offset, why: why.to_string() });
+    }
+
+    fn take(&mut self, store: &Store, location: Location) {
+        let decoded = match store.with_idle_reader(|reader| reader.decode(location)) {
+            Ok(decoded) => decoded,
+            Err(error) => return self.damage(location.segment(), u64::from(location.offset()), &error),
+        };
+        let kind = decoded.header.kind;
+        if decoded.header.content == Content::ChunkList {
+            match ChunkList::decode(&decoded.content) {
+                Ok(list) => drop(self.lists.insert((kind, list.whole), (location, list))),
+                Err(error) => self.damage(location.segment(), u64::from(location.offset()), &error),
+            }
+            return;
+        }
+        for member in 0..decoded.header.members() as u16 {
+            if let Some(range) = decoded.header.member_range(member) {
+                self.report.whole.insert((kind, ObjectId::of(kind, &decoded.content[range])));
+            }
+        }
+    }
+
+    fn settle_lists(&mut self, store: &Store) {
+        for ((kind, id), (location, list)) in std::mem::take(&mut self.lists) {
+            let chunks_whole = list.chunks.iter().all(|chunk| self.report.whole.contains(&(ObjectKind::Blob, chunk.id)));
+            if chunks_whole && adds_up(store, kind, &list) {
+                self.report.whole.insert((kind, id));
+            } else {
+                self.damage(location.segment(), u64::from(location.offset()), &"a chunk list whose chunks are not whole");
+            }
+        }
+    }
+}
+
+/// Whether the chunks of a list make up the content that the list is said to be of.
+fn adds_up(store: &Store, kind: ObjectKind, list: &ChunkList) -> bool {
+    let mut hasher = IdHasher::new(kind);
+    store
+        .with_idle_reader(|reader| {
+            list.chunks.iter().try_for_each(|chunk| {
+                reader.stream(ObjectKind::Blob, &chunk.id, &mut |piece| {
+                    hasher.update(piece);
+                    Ok(())
+                })
+            })
+        })
+        .is_ok_and(|()| hasher.finish() == list.whole)
+}

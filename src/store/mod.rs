@@ -1,0 +1,205 @@
+//! The object store: puts objects away by id and gives them back verified. Knows no paths and no versions.
+//!
+//! Objects live in frames, frames in segments (`objects/`), and an index (`index/`) says which frame holds which object.
+//! The segments are the truth; the index can be made again from them and is, whenever it does not fit.
+//!
+//! - [`Store`] opens both, says what is there, and publishes a [`Batch`].
+//! - [`Writer`] turns contents into frames of a batch: deltas, groups, chunks. One for each thread.
+//! - [`Reader`] decodes frames and checks every object against its id. One for each thread.
+//! - [`Store::catch_up`] reads what segments hold beyond what index and log know, and cuts off a torn end.
+//! - [`Store::check`] reads everything.
+
+mod batch;
+mod check;
+mod chunker;
+mod codec;
+mod index;
+mod location;
+mod reader;
+mod recover;
+mod segments;
+mod writer;
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError, RwLock};
+
+pub use batch::{Batch, Published};
+pub use check::{CheckReport, Damage};
+pub use location::{Location, Position};
+pub use reader::Reader;
+pub use recover::{CatchUp, Known};
+pub use writer::{Writer, chunked};
+
+use crate::disk::{Dir, DiskError};
+use crate::format::FormatError;
+use crate::format::tree::Tree;
+use crate::id::{ObjectId, ObjectKind};
+use crate::tree::TreeSource;
+use index::ObjectIndex;
+use reader::ReaderState;
+use segments::Segments;
+
+/// Why the store could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The operating system refused an operation on a file of the store. Nothing published is affected.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// No segment holds this object although something refers to it: contents were lost or taken out of the store.
+    #[error("{} {id} is not in the store", kind.name())]
+    Missing {
+        /// Kind of the object.
+        kind: ObjectKind,
+        /// Its id.
+        id: ObjectId,
+    },
+    /// What the store holds in this object's place is not the object: damage on the disk or in memory.
+    #[error("{} {id} is damaged: {why}", kind.name())]
+    Damaged {
+        /// Kind of the object.
+        kind: ObjectKind,
+        /// Its id.
+        id: ObjectId,
+        /// What did not fit.
+        why: String,
+    },
+    /// A file of the store has bytes that no writer writes.
+    #[error("a file of the store is damaged: {0}")]
+    Format(#[from] FormatError),
+    /// An object is larger than the caller can take, or than the format allows.
+    #[error("an object of {bytes} bytes exceeds the limit of {bytes_max}")]
+    TooLarge {
+        /// Its length.
+        bytes: u64,
+        /// The limit.
+        bytes_max: u64,
+    },
+    /// The content to be stored could not be read.
+    #[error("cannot read the content to be stored: {0}")]
+    Source(std::io::Error),
+    /// The taker of a content that was read refused it.
+    #[error("cannot pass on a content: {0}")]
+    Sink(std::io::Error),
+    /// The compression library failed: out of memory, or a fault in it.
+    #[error("compression failed: {0}")]
+    Codec(&'static str),
+    /// The store has as many segments as its format can number.
+    #[error("the store has no room for another segment")]
+    Full,
+}
+
+/// The result of an operation of the store.
+pub type StoreResult<T> = Result<T, StoreError>;
+
+/// An open object store. Shared by reference between threads; other processes may use the same store at the same time.
+#[derive(Debug)]
+pub struct Store {
+    segments: Segments,
+    index: RwLock<ObjectIndex>,
+    tmp: Dir,
+    /// Readers that are not in use, for callers that read now and then ([`TreeSource`]).
+    idle_readers: Mutex<Vec<ReaderState>>,
+    /// Objects found by reading segments: while catching up, or for good once the index turned out to be wrong.
+    overlay: RwLock<HashMap<ObjectId, Location>>,
+    rescued: AtomicBool,
+}
+
+impl Store {
+    /// Makes the folders of an empty store in `dir`; those that exist stay.
+    ///
+    /// # Durability
+    /// The folders are durable on return.
+    pub fn create(dir: &Dir) -> StoreResult<()> {
+        for name in ["objects", "index", "tmp"] {
+            dir.make_dir(name)?;
+        }
+        Ok(dir.sync()?)
+    }
+
+    /// Opens the store in `dir`. Costs the same with ten and with ten thousand versions: segments are mapped when they
+    /// are first read, and of the index only the short tail is loaded.
+    pub fn open(dir: &Dir) -> StoreResult<Self> {
+        let segments = Segments::open(dir.open_dir("objects")?)?;
+        // An index folder that is gone is made again, as everything in it can be.
+        let index_dir = match dir.open_dir("index") {
+            Err(error) if error.is_not_found() => dir.make_dir("index")?,
+            other => other?,
+        };
+        let tmp = match dir.open_dir("tmp") {
+            Err(error) if error.is_not_found() => dir.make_dir("tmp")?,
+            other => other?,
+        };
+        let index = RwLock::new(ObjectIndex::open(index_dir)?);
+        Ok(Self { segments, index, tmp, idle_readers: Mutex::default(), overlay: RwLock::default(), rescued: AtomicBool::new(false) })
+    }
+
+    /// Whether the store holds this object: the index says so, and the segment is as long as that takes.
+    pub fn contains(&self, id: &ObjectId) -> StoreResult<bool> {
+        match self.locate(id)? {
+            Some(location) => self.segments.reaches(location),
+            None => Ok(false),
+        }
+    }
+
+    /// Where the segments end: the position up to which index and log should know them.
+    pub fn end(&self) -> StoreResult<Position> {
+        self.segments.end()
+    }
+
+    /// Bytes of all segments.
+    pub fn stored_bytes(&self) -> StoreResult<u64> {
+        self.segments.total_bytes()
+    }
+
+    /// Number of segments.
+    pub fn segment_count(&self) -> StoreResult<usize> {
+        Ok(self.segments.numbers()?.len())
+    }
+
+    /// The folder for temporary files; swept by [`Store::catch_up`].
+    pub fn tmp(&self) -> &Dir {
+        &self.tmp
+    }
+
+    /// A reader with a cache of its own.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader::new(self, ReaderState::default())
+    }
+
+    fn locate(&self, id: &ObjectId) -> StoreResult<Option<Location>> {
+        if let Some(&location) = self.overlay.read().unwrap_or_else(PoisonError::into_inner).get(id) {
+            return Ok(Some(location));
+        }
+        Ok(self.index.read().unwrap_or_else(PoisonError::into_inner).get(id))
+    }
+
+    /// The whole content of an object of at most `bytes_max` bytes.
+    pub fn read(&self, kind: ObjectKind, id: &ObjectId, bytes_max: u64) -> StoreResult<Vec<u8>> {
+        self.with_idle_reader(|reader| reader.read(kind, id, bytes_max))
+    }
+
+    fn with_idle_reader<T>(&self, work: impl FnOnce(&mut Reader<'_>) -> StoreResult<T>) -> StoreResult<T> {
+        let idle = || self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = idle().pop().unwrap_or_default();
+        let mut reader = Reader::new(self, state);
+        let result = work(&mut reader);
+        idle().push(reader.into_state());
+        result
+    }
+}
+
+impl TreeSource for Store {
+    type Error = StoreError;
+
+    fn tree(&self, id: &ObjectId) -> StoreResult<Tree> {
+        if *id == Tree::empty().id() {
+            return Ok(Tree::empty());
+        }
+        let bytes = self.read(ObjectKind::Tree, id, u64::MAX)?;
+        Tree::decode(&bytes).map_err(|error| StoreError::Damaged { kind: ObjectKind::Tree, id: *id, why: error.to_string() })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+//! Reads objects: finds their frames, decodes chains of deltas, and checks every object against its id.
+//!
+//! Frames that were decoded lately are kept, up to [`FRAME_CACHE_BYTES`], because neighbours share a group and versions
+//! of a file share a chain.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::codec::decompress;
+use super::{Location, Store, StoreError, StoreResult};
+use crate::disk::Map;
+use crate::format::chunk_list::ChunkList;
+use crate::format::frame::{Base, Coding, Content, Frame, FrameHeader};
+use crate::id::{IdHasher, ObjectId, ObjectKind};
+use crate::limits::{DELTA_DEPTH_MAX, FRAME_CACHE_BYTES};
+
+/// Takes the pieces of a content.
+pub type Sink<'a> = dyn FnMut(&[u8]) -> std::io::Result<()> + 'a;
+
+/// Where a frame is: its location as member 0.
+type FramePlace = Location;
+
+/// A decoded frame.
+#[derive(Clone, Debug)]
+pub(super) struct Decoded {
+    pub header: Arc<FrameHeader>,
+    pub content: Arc<Vec<u8>>,
+}
+
+/// What a reader keeps between reads.
+#[derive(Debug, Default)]
+pub(super) struct ReaderState {
+    frames: HashMap<FramePlace, Decoded>,
+    order: VecDeque<FramePlace>,
+    cached_bytes: usize,
+}
+
+impl ReaderState {
+    fn keep(&mut self, place: FramePlace, decoded: &Decoded) {
+        if decoded.content.len() > FRAME_CACHE_BYTES / 2 || self.frames.contains_key(&place) {
+            return;
+        }
+        self.cached_bytes += decoded.content.len();
+        self.frames.insert(place, decoded.clone());
+        self.order.push_back(place);
+        while self.cached_bytes > FRAME_CACHE_BYTES {
+            let Some(oldest) = self.order.pop_front() else { return };
+            self.cached_bytes -= self.frames.remove(&oldest).map_or(0, |decoded| decoded.content.len());
+        }
+    }
+}
+
+/// Reads objects of a store; one for each thread.
+#[derive(Debug)]
+pub struct Reader<'s> {
+    store: &'s Store,
+    state: ReaderState,
+}
+
+impl<'s> Reader<'s> {
+    pub(super) fn new(store: &'s Store, state: ReaderState) -> Self {
+        Self { store, state }
+    }
+
+    pub(super) fn into_state(self) -> ReaderState {
+        self.state
+    }
+
+    /// The whole content of an object of at most `bytes_max` bytes.
+    pub fn read(&mut self, kind: ObjectKind, id: &ObjectId, bytes_max: u64) -> StoreResult<Vec<u8>> {
+        let mut content = Vec::new();
+        let mut too_large = None;
+        let result = self.stream(kind, id, &mut |piece| {
+            let bytes = (content.len() + piece.len()) as u64;
+            if bytes > bytes_max {
+                too_large = Some(bytes);
+                return Err(std::io::ErrorKind::FileTooLarge.into());
+            }
+            content.extend_from_slice(piece);
+            Ok(())
+        });
+        if let Some(bytes) = too_large {
+            return Err(StoreError::TooLarge { bytes, bytes_max });
+        }
+        result.map(|()| content)
+    }
+
+    /// Hands the content of an object to `sink` in pieces. Only when this succeeds were the pieces the object's content:
+    /// what has been passed on before an error must be thrown away.
+    pub fn stream(&mut self, kind: ObjectKind, id: &ObjectId, sink: &mut Sink<'_>) -> StoreResult<()> {
+        let found = match self.verified_frame(kind, id) {
+            // The index may be what is wrong: look for the object in the segments themselves, once.
+            Err(StoreError::Missing { .. } | StoreError::Damaged { .. } | StoreError::Format(_) | StoreError::Codec(_))
+                if self.store.rescue_index()? =>
+            {
+                self.state = ReaderState::default();
+                self.verified_frame(kind, id)?
+            }
+            other => other?,
+        };
+        match found {
+            Verified::Object(decoded, range) => sink(&decoded.content[range]).map_err(StoreError::Sink),
+            Verified::Chunks(list) => self.stream_chunks(kind, id, &list, sink),
+        }
+    }
+
+    fn stream_chunks(&mut self, kind: ObjectKind, id: &ObjectId, list: &ChunkList, sink: &mut Sink<'_>) -> StoreResult<()> {
+        let mut hasher = IdHasher::new(kind);
+        for chunk in &list.chunks {
+            let Verified::Object(decoded, range) = self.verified_frame(ObjectKind::Blob, &chunk.id)? else {
+                return Err(damaged(kind, id, "a chunk is a chunk list itself"));
+            };
+            let piece = &decoded.content[range];
+            if piece.len() != chunk.bytes as usize {
+                return Err(damaged(kind, id, "a chunk has another length than its list says"));
+            }
+            hasher.update(piece);
+            sink(piece).map_err(StoreError::Sink)?;
+        }
+        if hasher.finish() == *id { Ok(()) } else { Err(damaged(kind, id, "its chunks do not add up to it")) }
+    }
+
+    /// The decoded frame of an object, or its chunk list, held against the id.
+    fn verified_frame(&mut self, kind: ObjectKind, id: &ObjectId) -> StoreResult<Verified> {
+        let location = self.store.locate(id)?.ok_or(StoreError::Missing { kind, id: *id })?;
+        let decoded = self.decode(location)?;
+        if decoded.header.kind != kind {
+            return Err(damaged(kind, id, "its frame holds another kind of object"));
+        }
+        if decoded.header.content == Content::ChunkList {
+            let list = ChunkList::decode(&decoded.content)?;
+            return if list.whole == *id {
+                Ok(Verified::Chunks(list))
+            } else {
+                Err(damaged(kind, id, "its chunk list is that of another object"))
+            };
+        }
+        let range = decoded.header.member_range(location.member()).ok_or_else(|| damaged(kind, id, "its frame has fewer members"))?;
+        if ObjectId::of(kind, &decoded.content[range.clone()]) != *id {
+            return Err(damaged(kind, id, "its content has another id"));
+        }
+        Ok(Verified::Object(decoded, range))
+    }
+
+    /// The chunk list of an object; `None` when it is stored whole or not at all.
+    pub(super) fn chunk_list(&mut self, id: &ObjectId) -> StoreResult<Option<(Location, ChunkList)>> {
+        let Some(location) = self.store.locate(id)? else { return Ok(None) };
+        let decoded = self.decode(location)?;
+        Ok(match decoded.header.content {
+            Content::ChunkList => Some((location, ChunkList::decode(&decoded.content)?)),
+            _ => None,
+        })
+    }
+
+    /// Decodes the frame at a location, and the frames its deltas need, without recursion.
+    pub(super) fn decode(&mut self, location: Location) -> StoreResult<Decoded> {
+        // The frames from the one asked for down to one that stands alone or is at hand, and the member meant in each.
+        let mut chain = vec![location];
+        let mut decoded = loop {
+            let last = chain[chain.len() - 1];
+            if let Some(decoded) = self.state.frames.get(&place_of(last)) {
+                break decoded.clone();
+            }
+            if chain.len() > usize::from(DELTA_DEPTH_MAX) + 1 {
+                return Err(StoreError::Codec("a chain of deltas is too long"));
+            }
+            match self.base_of(last)? {
+                Some(base) => chain.push(base),
+                None => break self.decode_frame(last, None)?,
+            }
+        };
+        while chain.len() > 1 {
+            let base = chain[chain.len() - 1];
+            chain.pop();
+            let range = decoded.header.member_range(base.member()).ok_or(StoreError::Codec("a delta's base has fewer members"))?;
+            let place = chain[chain.len() - 1];
+            decoded = self.decode_frame(place, Some(&decoded.content[range]))?;
+        }
+        Ok(decoded)
+    }
+
+    /// The frame that stands alone at the beginning of a frame's chain of deltas.
+    pub(super) fn chain_root(&self, location: Location) -> StoreResult<Location> {
+        let mut root = location;
+        for _ in 0..=DELTA_DEPTH_MAX {
+            match self.base_of(root)? {
+                Some(base) => root = base,
+                None => return Ok(root),
+            }
+        }
+        Err(StoreError::Codec("a chain of deltas is too long"))
+    }
+
+    /// Where the base of a frame's delta is; `None` for a frame that stands alone.
+    fn base_of(&self, location: Location) -> StoreResult<Option<Location>> {
+        self.with_frame(location, |frame| match frame.header.coding {
+            Coding::Raw | Coding::Zstd => Ok(None),
+            Coding::Delta { base: Base::Far(id), .. } => match self.store.locate(&id)? {
+                Some(base) => Ok(Some(base)),
+                None => Err(StoreError::Missing { kind: frame.header.kind, id }),
+            },
+            Coding::Delta { base: Base::Near { distance, member }, .. } => u64::from(location.offset())
+                .checked_sub(distance)
+                .map(|offset| Some(Location::new(location.segment(), offset as u32, member)))
+                .ok_or(StoreError::Codec("a delta's base lies before its segment")),
+        })
+    }
+
+    fn decode_frame(&mut self, location: Location, prefix: Option<&[u8]>) -> StoreResult<Decoded> {
+        let decoded = self.with_frame(location, |frame| {
+            let raw_bytes = frame.header.raw_bytes as usize;
+            let content = match frame.header.coding {
+                Coding::Raw => frame.payload.to_vec(),
+                Coding::Zstd => decompress(frame.payload, None, raw_bytes)?,
+                Coding::Delta { .. } => decompress(frame.payload, prefix, raw_bytes)?,
+            };
+            Ok(Decoded { header: Arc::new(frame.header), content: Arc::new(content) })
+        })?;
+        self.state.keep(place_of(location), &decoded);
+        Ok(decoded)
+    }
+
+    fn with_frame<T>(&self, location: Location, work: impl FnOnce(Frame<'_>) -> StoreResult<T>) -> StoreResult<T> {
+        let offset = u64::from(location.offset());
+        let map: Arc<Map> = self.store.segments.map(location.segment(), offset)?.ok_or(StoreError::Codec("a segment is not there"))?;
+        let bytes = map.get(location.offset() as usize..).ok_or(StoreError::Codec("a segment ends before the frame"))?;
+        work(Frame::parse(bytes)?)
+    }
+}
+
+enum Verified {
+    Object(Decoded, std::ops::Range<usize>),
+    Chunks(ChunkList),
+}
+
+fn place_of(location: Location) -> FramePlace {
+    Location::new(location.segment(), location.offset(), 0)
+}
+
+fn damaged(kind: ObjectKind, id: &ObjectId, why: &str) -> StoreError {
+    StoreError::Damaged { kind, id: *id, why: why.to_owned() }
+}

@@ -1,0 +1,238 @@
+//! Catching up: what the segments hold beyond what index and log know of, and what is left of a push that never ended.
+//!
+//! A crash leaves at most one unfinished batch, at the very end: each batch is synced before the next may begin. So beyond
+//! the position that the log knows, the first frame that is not whole ends what counts, and whatever follows the last record
+//! before it goes. Nothing that the log knows is ever cut, damaged or not.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use super::{Location, Position, Store, StoreResult};
+use crate::disk::TempFile;
+use crate::format::chunk_list::ChunkList;
+use crate::format::frame::{Content, FRAME_MARKER, Frame, SEGMENT_HEADER_BYTES};
+use crate::id::{ObjectId, ObjectKind};
+
+/// What the caller knows before it catches up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// The log knows the records up to here; the caller holds the publish lock and may write.
+    UpTo(Position),
+    /// The same, for a reader without the lock: nothing is written, and what is not whole may just be in the making.
+    ReadOnly(Position),
+    /// The log is lost: all records are wanted, and nothing is cut.
+    Nothing,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CatchUp {
+    /// The records that the log does not know, in order, as bytes.
+    pub records: Vec<Vec<u8>>,
+    /// How far the segments are known now: behind the last of these records.
+    pub end: Position,
+    /// Bytes of an unfinished push that were cut off.
+    pub cut_bytes: u64,
+}
+
+/// A frame in the sequence of all segments, or a place where there should be one.
+pub(super) enum Step<'a> {
+    Frame {
+        location: Location,
+        frame: Frame<'a>,
+    },
+    /// Bytes from `offset` up to where the next whole frame begins, or the segment's end, are no frame.
+    Broken {
+        segment: u32,
+        offset: u64,
+    },
+}
+
+impl Store {
+    /// Reads what lies beyond the known position into the index, and gives the records that the log lacks.
+    ///
+    /// # Durability
+    /// A cut becomes durable with the next sync of the segment; until then it would be made again.
+    pub fn catch_up(&self, known: Known) -> StoreResult<CatchUp> {
+        let end = self.segments.end()?;
+        let covered = self.index.read().unwrap_or_else(PoisonError::into_inner).covered();
+        let (log_end, may_write) = match known {
+            Known::UpTo(position) => (position, true),
+            Known::ReadOnly(position) => (position, false),
+            Known::Nothing => (Position::default(), true),
+        };
+        if covered == end && log_end == end {
+            return Ok(CatchUp { end, ..CatchUp::default() });
+        }
+        // An index that knows more than there is belongs to other segments.
+        let indexed = if covered > end { Position::default() } else { covered };
+        let strict = known != Known::Nothing;
+        let mut found = Found { good: log_end.min(end), log_end, strict, indexed, ..Found::default() };
+        let walked = self.steps(indexed.min(log_end), &mut |step| found.take(self, step));
+        self.forget_overlay();
+        walked?;
+        if !strict {
+            found.good = found.last_frame_end.max(found.good);
+        }
+        self.add_to_index(&found, indexed, may_write)?;
+        let mut caught = CatchUp { records: found.records, end: found.good, cut_bytes: 0 };
+        if matches!(known, Known::UpTo(_)) && found.good < end {
+            caught.cut_bytes = if found.good.segment == end.segment { end.offset - found.good.offset } else { end.offset };
+            self.segments.cut(found.good)?;
+            // What stood behind the cut may have been decoded, and other frames will stand there.
+            self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+        Ok(caught)
+    }
+
+    /// Removes what interrupted processes left in the folder for temporary files; files that are being written stay.
+    pub fn sweep_tmp(&self) -> StoreResult<()> {
+        Ok(TempFile::sweep(&self.tmp)?)
+    }
+
+    /// Throws the index away; [`Store::catch_up`] makes it anew.
+    pub fn forget_index(&self) -> StoreResult<()> {
+        self.index.write().unwrap_or_else(PoisonError::into_inner).clear()
+    }
+
+    fn add_to_index(&self, found: &Found, indexed: Position, may_write: bool) -> StoreResult<()> {
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        if !may_write {
+            index.remember(&found.entries, found.good);
+            return Ok(());
+        }
+        if indexed == Position::default() {
+            index.clear()?;
+        }
+        if index.covered() == found.good {
+            return Ok(());
+        }
+        index.add(&self.tmp, &found.entries, found.good)
+    }
+
+    /// Finds objects by reading all segments when the index has turned out to be wrong. `false` when that was done before.
+    pub(super) fn rescue_index(&self) -> StoreResult<bool> {
+        if self.rescued.swap(true, Ordering::SeqCst) {
+            return Ok(false);
+        }
+        let mut found = Found { log_end: Position { segment: u32::MAX, offset: 0 }, ..Found::default() };
+        self.steps(Position::default(), &mut |step| found.take(self, step))?;
+        Ok(true)
+    }
+
+    /// Entries that are found on the way are needed on the way: deltas name bases in other segments by their ids.
+    fn overlay(&self, entries: &[(ObjectId, Location)]) {
+        self.overlay.write().unwrap_or_else(PoisonError::into_inner).extend(entries.iter().copied());
+    }
+
+    fn forget_overlay(&self) {
+        if !self.rescued.load(Ordering::SeqCst) {
+            self.overlay.write().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+    }
+
+    /// Goes through all frames behind a position, in order.
+    pub(super) fn steps(&self, from: Position, visit: &mut dyn FnMut(Step<'_>) -> StoreResult<()>) -> StoreResult<()> {
+        for segment in self.segments.numbers()? {
+            if segment < from.segment {
+                continue;
+            }
+            let Some(map) = self.segments.map(segment, u64::MAX - 1)? else { continue };
+            let mut offset = SEGMENT_HEADER_BYTES;
+            if segment == from.segment {
+                offset = offset.max(from.offset as usize);
+            }
+            while offset < map.len() {
+                match Frame::parse_checked(&map[offset..]) {
+                    Ok(frame) => {
+                        let frame_bytes = frame.frame_bytes;
+                        visit(Step::Frame { location: Location::new(segment, offset as u32, 0), frame })?;
+                        offset += frame_bytes;
+                    }
+                    Err(_) => {
+                        visit(Step::Broken { segment, offset: offset as u64 })?;
+                        offset = next_frame(&map, offset + 1);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where the next whole frame begins behind an offset.
+fn next_frame(bytes: &[u8], from: usize) -> usize {
+    (from..bytes.len())
+        .find(|&offset| bytes[offset] == FRAME_MARKER && Frame::parse_checked(&bytes[offset..]).is_ok())
+        .unwrap_or(bytes.len())
+}
+
+#[derive(Default)]
+struct Found {
+    log_end: Position,
+    /// A frame beyond the log's end that is not whole ends what counts.
+    strict: bool,
+    indexed: Position,
+    records: Vec<Vec<u8>>,
+    entries: Vec<(ObjectId, Location)>,
+    /// Entries since the last record: they count when a record follows.
+    open_entries: Vec<(ObjectId, Location)>,
+    good: Position,
+    last_frame_end: Position,
+    /// A frame beyond the log's end was not whole: nothing behind it counts.
+    ended: bool,
+}
+
+impl Found {
+    fn take(&mut self, store: &Store, step: Step<'_>) -> StoreResult<()> {
+        match step {
+            Step::Broken { segment, offset } => {
+                self.ended |= self.strict && Position { segment, offset } >= self.log_end;
+                Ok(())
+            }
+            _ if self.ended => Ok(()),
+            Step::Frame { location, frame } => self.take_frame(store, location, &frame),
+        }
+    }
+
+    fn take_frame(&mut self, store: &Store, location: Location, frame: &Frame<'_>) -> StoreResult<()> {
+        let start = Position { segment: location.segment(), offset: u64::from(location.offset()) };
+        let end = Position { segment: start.segment, offset: start.offset + frame.frame_bytes as u64 };
+        self.last_frame_end = end;
+        if frame.header.kind == ObjectKind::Record {
+            self.good = self.good.max(end);
+            self.entries.append(&mut self.open_entries);
+            if start >= self.log_end {
+                self.records.push(frame.payload.to_vec());
+            }
+        } else if start >= self.indexed {
+            let entries = store.entries_of(location).unwrap_or_default();
+            store.overlay(&entries);
+            self.open_entries.extend(entries);
+        }
+        if start < self.log_end {
+            self.entries.append(&mut self.open_entries);
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// The ids of the objects in a frame, computed from its content. A frame that cannot be decoded has none.
+    fn entries_of(&self, location: Location) -> StoreResult<Vec<(ObjectId, Location)>> {
+        self.with_idle_reader(|reader| {
+            let decoded = reader.decode(location)?;
+            if decoded.header.content == Content::ChunkList {
+                return Ok(vec![(ChunkList::decode(&decoded.content)?.whole, location)]);
+            }
+            let members = 0..decoded.header.members() as u16;
+            Ok(members
+                .filter_map(|member| {
+                    let range = decoded.header.member_range(member)?;
+                    let id = ObjectId::of(decoded.header.kind, &decoded.content[range]);
+                    Some((id, Location::new(location.segment(), location.offset(), member)))
+                })
+                .collect())
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! The segment files: which there are, their bytes, appending to the newest one, publishing new ones.
+//!
+//! A segment is mapped when it is first read and mapped anew when a location lies beyond the map, since the newest segment
+//! grows while others read it. Published bytes never change, so an old map stays right for all that it covers.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::{Location, Position, StoreError, StoreResult};
+use crate::disk::{Dir, Map, StoreFile, TempFile};
+use crate::format::frame::{SEGMENT_HEADER_BYTES, encode_segment_header};
+use crate::limits::SEGMENTS_MAX;
+
+const SUFFIX: &str = ".seg";
+
+/// The segments of a store.
+#[derive(Debug)]
+pub struct Segments {
+    dir: Dir,
+    maps: Mutex<HashMap<u32, Arc<Map>>>,
+}
+
+impl Segments {
+    pub fn open(dir: Dir) -> StoreResult<Self> {
+        Ok(Self { dir, maps: Mutex::default() })
+    }
+
+    /// The numbers of all segments, in order.
+    pub fn numbers(&self) -> StoreResult<Vec<u32>> {
+        let mut numbers: Vec<u32> = self.dir.names()?.iter().filter_map(|name| number_of(name.to_str()?)).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Where the newest segment ends.
+    pub fn end(&self) -> StoreResult<Position> {
+        match self.numbers()?.last() {
+            None => Ok(Position::default()),
+            Some(&segment) => Ok(Position { segment, offset: self.file(segment, false)?.bytes()? }),
+        }
+    }
+
+    /// Bytes of all segments together.
+    pub fn total_bytes(&self) -> StoreResult<u64> {
+        self.numbers()?.into_iter().map(|number| Ok(self.file(number, false)?.bytes()?)).sum()
+    }
+
+    /// The bytes of a segment, at least up to `offset` if it is that long; `None` when there is no such segment.
+    pub fn map(&self, segment: u32, offset: u64) -> StoreResult<Option<Arc<Map>>> {
+        let mut maps = self.maps.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(map) = maps.get(&segment).filter(|map| map.len() as u64 > offset) {
+            return Ok(Some(map.clone()));
+        }
+        match self.dir.map(&name_of(segment)) {
+            Ok(map) => {
+                let map = Arc::new(map);
+                maps.insert(segment, map.clone());
+                Ok(Some(map))
+            }
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether the segment of a location exists and is long enough to hold it.
+    pub fn reaches(&self, location: Location) -> StoreResult<bool> {
+        let offset = u64::from(location.offset());
+        Ok(self.map(location.segment(), offset)?.is_some_and(|map| map.len() as u64 > offset))
+    }
+
+    /// Opens a segment's file.
+    pub fn file(&self, segment: u32, writable: bool) -> StoreResult<StoreFile> {
+        Ok(self.dir.open_store_file(&name_of(segment), writable, false)?)
+    }
+
+    /// Gives a finished file the next free number.
+    ///
+    /// # Durability
+    /// The segment's name is durable on return; its content must have been made so before.
+    pub fn publish(&self, file: TempFile, number: u32) -> StoreResult<()> {
+        if number >= SEGMENTS_MAX {
+            return Err(StoreError::Full);
+        }
+        Ok(file.publish_new(&self.dir, &name_of(number))?)
+    }
+
+    /// Cuts off what lies beyond a position: frames of a push that never came to its end. Only for the holder of the
+    /// publish lock, and only beyond everything the log knows.
+    ///
+    /// # Durability
+    /// The shorter length may come back after a crash, and is cut again then.
+    pub fn cut(&self, end: Position) -> StoreResult<()> {
+        for number in self.numbers()?.into_iter().rev() {
+            if number > end.segment || (number == end.segment && end.offset <= SEGMENT_HEADER_BYTES as u64) {
+                self.dir.remove_file(name_of(number).as_ref())?;
+            } else if number == end.segment {
+                self.file(number, true)?.truncate(end.offset)?;
+            }
+            self.maps.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&number);
+        }
+        Ok(self.dir.sync()?)
+    }
+}
+
+/// The header of a new segment.
+pub fn new_header() -> [u8; SEGMENT_HEADER_BYTES] {
+    let mut nonce = [0; 8];
+    // The nonce only sets segments apart; should the kernel have no randomness to give, zeros do no harm.
+    let _ = rustix::rand::getrandom(&mut nonce[..], rustix::rand::GetRandomFlags::NONBLOCK);
+    encode_segment_header(nonce)
+}
+
+fn name_of(number: u32) -> String {
+    format!("{number:06}{SUFFIX}")
+}
+
+fn number_of(name: &str) -> Option<u32> {
+    let number: u32 = name.strip_suffix(SUFFIX)?.parse().ok()?;
+    (number > 0 && number < SEGMENTS_MAX && name == name_of(number)).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back_and_others_passed_over() {
+        assert_eq!(number_of(&name_of(7)), Some(7));
+        assert_eq!(number_of(&name_of(1_000_000)), Some(1_000_000));
+        for name in ["7.seg", "000000.seg", "0000007.seg", "+00007.seg", "000007.idx", "t12-3", "4294967295.seg"] {
+            assert_eq!(number_of(name), None, "{name}");
+        }
+    }
+}

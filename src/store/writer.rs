@@ -1,0 +1,200 @@
+//! Turns contents into frames of a batch: whole objects and deltas, groups, chunked large contents.
+
+use std::io::Read;
+
+use super::batch::{Batch, PendingCoding, PendingFrame};
+use super::chunker::Chunker;
+use super::codec::{Encoded, Encoder};
+use super::{Location, Reader, Store, StoreError, StoreResult};
+use crate::format::chunk_list::{Chunk, ChunkList};
+use crate::format::frame::Content;
+use crate::id::{IdHasher, ObjectId, ObjectKind};
+use crate::limits::{DELTA_DEPTH_MAX, FRAME_RAW_BYTES_MAX, GROUP_MEMBERS_MAX, WHOLE_BYTES_MAX};
+
+/// Whether an object of this many bytes is cut into chunks.
+pub fn chunked(bytes: u64) -> bool {
+    bytes > WHOLE_BYTES_MAX as u64
+}
+
+/// Puts objects into a batch; one for each thread.
+pub struct Writer<'s> {
+    store: &'s Store,
+    batch: &'s Batch,
+    reader: Reader<'s>,
+    encoder: Encoder,
+}
+
+/// A content that a delta can be made against.
+struct DeltaBase {
+    location: Location,
+    id: ObjectId,
+    /// Deltas below the base.
+    depth: u8,
+    content: Vec<u8>,
+}
+
+impl<'s> Writer<'s> {
+    /// A writer into a batch of the store.
+    pub fn new(store: &'s Store, batch: &'s Batch) -> StoreResult<Self> {
+        Ok(Self { store, batch, reader: store.reader(), encoder: Encoder::new()? })
+    }
+
+    /// Whether store or batch have this object already; if not, the caller has now undertaken to put it.
+    fn is_known(&self, id: &ObjectId) -> StoreResult<bool> {
+        Ok(self.store.contains(id)? || !self.batch.claim(id))
+    }
+
+    /// Puts an object, as a delta against `base` where that is smaller. Gives its id.
+    ///
+    /// A base that is not there, or cannot be read, is no error: the object is then stored alone.
+    pub fn put(&mut self, kind: ObjectKind, content: &[u8], base: Option<&ObjectId>) -> StoreResult<ObjectId> {
+        if chunked(content.len() as u64) {
+            return Ok(self.put_stream(kind, content, base)?.0);
+        }
+        let id = ObjectId::of(kind, content);
+        if !self.is_known(&id)? {
+            let base = base.and_then(|base| self.base(kind, base));
+            self.add(kind, Content::Single, id, content, base)?;
+        }
+        Ok(id)
+    }
+
+    /// Puts several small objects together, so that they share their context. Gives their ids.
+    pub fn put_group(&mut self, kind: ObjectKind, contents: &[&[u8]]) -> StoreResult<Vec<ObjectId>> {
+        let ids: Vec<ObjectId> = contents.iter().map(|content| ObjectId::of(kind, content)).collect();
+        let (mut members, mut lengths, mut joined) = (Vec::new(), Vec::new(), Vec::new());
+        for (content, id) in contents.iter().zip(&ids) {
+            if self.is_known(id)? {
+                continue;
+            }
+            members.push(*id);
+            lengths.push(content.len() as u32);
+            joined.extend_from_slice(content);
+            if members.len() == GROUP_MEMBERS_MAX {
+                self.add_group(kind, std::mem::take(&mut members), std::mem::take(&mut lengths), &std::mem::take(&mut joined))?;
+            }
+        }
+        self.add_group(kind, members, lengths, &joined)?;
+        Ok(ids)
+    }
+
+    /// Puts a content that is read piece by piece. Gives its id and length in bytes. One of more than [`WHOLE_BYTES_MAX`]
+    /// bytes is cut into chunks; each new chunk is a delta against the chunk that stood in its place in `base`.
+    pub fn put_stream(&mut self, kind: ObjectKind, source: impl Read, base: Option<&ObjectId>) -> StoreResult<(ObjectId, u64)> {
+        let old_list = base.and_then(|base| self.reader.chunk_list(base).ok().flatten());
+        let mut predecessors = Predecessors::new(old_list.as_ref().map(|(_, list)| list));
+        let mut chunker = Chunker::new(source);
+        let mut hasher = IdHasher::new(kind);
+        let mut list = ChunkList { whole: ObjectId::ZERO, chunks: Vec::new() };
+        while let Some(content) = chunker.next_chunk()? {
+            hasher.update(content);
+            let id = ObjectId::of(ObjectKind::Blob, content);
+            let predecessor = predecessors.of(&id);
+            if !self.is_known(&id)? {
+                let base = predecessor.and_then(|base| self.base(ObjectKind::Blob, &base));
+                self.add(ObjectKind::Blob, Content::Single, id, content, base)?;
+            }
+            list.chunks.push(Chunk { id, bytes: content.len() as u32 });
+        }
+        list.whole = hasher.finish();
+        if !self.is_known(&list.whole)? {
+            self.add_list(kind, &list, base.copied().zip(old_list.map(|(location, _)| location)))?;
+        }
+        Ok((list.whole, list.bytes()))
+    }
+
+    fn add_list(&mut self, kind: ObjectKind, list: &ChunkList, base: Option<(ObjectId, Location)>) -> StoreResult<()> {
+        let content = list.encode();
+        if content.len() > FRAME_RAW_BYTES_MAX {
+            return Err(StoreError::TooLarge { bytes: list.bytes(), bytes_max: FRAME_RAW_BYTES_MAX as u64 / 36 * WHOLE_BYTES_MAX as u64 });
+        }
+        let base = base.and_then(|(id, location)| self.base_at(id, location));
+        self.add(kind, Content::ChunkList, list.whole, &content, base)
+    }
+
+    fn add_group(&mut self, kind: ObjectKind, ids: Vec<ObjectId>, lengths: Vec<u32>, joined: &[u8]) -> StoreResult<()> {
+        match ids.len() {
+            0 => Ok(()),
+            1 => self.add(kind, Content::Single, ids[0], joined, None),
+            _ => {
+                let (coding, payload) = encoded(self.encoder.encode(joined, None)?, joined, None);
+                self.batch.add(PendingFrame {
+                    kind,
+                    content: Content::Group(lengths),
+                    coding,
+                    raw_bytes: joined.len() as u32,
+                    payload,
+                    ids,
+                })
+            }
+        }
+    }
+
+    fn add(&mut self, kind: ObjectKind, content: Content, id: ObjectId, bytes: &[u8], base: Option<DeltaBase>) -> StoreResult<()> {
+        let encoding = self.encoder.encode(bytes, base.as_ref().map(|base| base.content.as_slice()))?;
+        let (coding, payload) = encoded(encoding, bytes, base.as_ref());
+        self.batch.add(PendingFrame { kind, content, coding, raw_bytes: bytes.len() as u32, payload, ids: vec![id] })
+    }
+
+    fn base(&mut self, kind: ObjectKind, id: &ObjectId) -> Option<DeltaBase> {
+        let location = self.store.locate(id).ok()??;
+        let base = self.base_at(*id, location)?;
+        // A wrong base would only show when the delta is read: never build on one that is not what it should be.
+        (ObjectId::of(kind, &base.content) == base.id).then_some(base)
+    }
+
+    /// The object at a location as a base. At the end of the longest allowed chain the frame at the chain's beginning takes its
+    /// place: it still has most of the content, and the chain starts over.
+    fn base_at(&mut self, id: ObjectId, location: Location) -> Option<DeltaBase> {
+        let decoded = self.reader.decode(location).ok()?;
+        let depth = decoded.header.depth();
+        if depth < DELTA_DEPTH_MAX {
+            let range = decoded.header.member_range(location.member())?;
+            return Some(DeltaBase { location, id, depth, content: decoded.content[range].to_vec() });
+        }
+        let root = self.reader.chain_root(location).ok()?;
+        let decoded = self.reader.decode(root).ok()?;
+        let content = decoded.content[decoded.header.member_range(root.member())?].to_vec();
+        let id = if decoded.header.content == Content::ChunkList {
+            ChunkList::decode(&content).ok()?.whole
+        } else {
+            ObjectId::of(decoded.header.kind, &content)
+        };
+        Some(DeltaBase { location: root, id, depth: 0, content })
+    }
+}
+
+fn encoded(encoding: Encoded, content: &[u8], base: Option<&DeltaBase>) -> (PendingCoding, Vec<u8>) {
+    match (encoding, base) {
+        (Encoded::Delta(payload), Some(base)) => {
+            (PendingCoding::Delta { base: base.location, base_id: base.id, depth: base.depth + 1 }, payload)
+        }
+        (Encoded::Zstd(payload), _) => (PendingCoding::Zstd, payload),
+        (Encoded::Raw | Encoded::Delta(_), _) => (PendingCoding::Raw, content.to_vec()),
+    }
+}
+
+/// Guesses which chunk of the old content a new chunk comes from: the one behind the last that was found again.
+struct Predecessors<'a> {
+    old: &'a [Chunk],
+    next: usize,
+}
+
+impl<'a> Predecessors<'a> {
+    /// How far ahead an old chunk is looked for, in chunks.
+    const WINDOW: usize = 64;
+
+    fn new(list: Option<&'a ChunkList>) -> Self {
+        Self { old: list.map_or(&[], |list| &list.chunks), next: 0 }
+    }
+
+    fn of(&mut self, id: &ObjectId) -> Option<ObjectId> {
+        let ahead = &self.old[self.next.min(self.old.len())..];
+        if let Some(found) = ahead.iter().take(Self::WINDOW).position(|chunk| chunk.id == *id) {
+            self.next += found + 1;
+            return None;
+        }
+        self.next += 1;
+        ahead.first().map(|chunk| chunk.id)
+    }
+}
