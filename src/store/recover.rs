@@ -49,18 +49,24 @@ pub(super) enum Step<'a> {
 }
 
 impl Store {
+    /// Whether the segments end where the log says, and the index knows all of them.
+    pub fn is_current(&self, log_end: Position) -> StoreResult<bool> {
+        let covered = self.index.read().unwrap_or_else(PoisonError::into_inner).covered();
+        Ok(covered == log_end && self.segments.end()? == log_end)
+    }
+
     /// Reads what lies beyond the known position into the index, and gives the records that the log lacks.
     ///
     /// # Durability
     /// A cut becomes durable with the next sync of the segment; until then it would be made again.
     pub fn catch_up(&self, known: Known) -> StoreResult<CatchUp> {
         let end = self.segments.end()?;
-        let covered = self.index.read().unwrap_or_else(PoisonError::into_inner).covered();
         let (log_end, may_write) = match known {
             Known::UpTo(position) => (position, true),
             Known::ReadOnly(position) => (position, false),
             Known::Nothing => (Position::default(), true),
         };
+        let covered = self.covered_at(end, may_write)?;
         if covered == end && log_end == end {
             return Ok(CatchUp { end, ..CatchUp::default() });
         }
@@ -93,6 +99,15 @@ impl Store {
     /// Throws the index away; [`Store::catch_up`] makes it anew.
     pub fn forget_index(&self) -> StoreResult<()> {
         self.index.write().unwrap_or_else(PoisonError::into_inner).clear()
+    }
+
+    /// How far the index reaches. A writer whose index is behind reads it anew first: another process may have added to it.
+    fn covered_at(&self, end: Position, may_write: bool) -> StoreResult<Position> {
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        if may_write && index.covered() != end {
+            index.reload()?;
+        }
+        Ok(index.covered())
     }
 
     fn add_to_index(&self, found: &Found, indexed: Position, may_write: bool) -> StoreResult<()> {

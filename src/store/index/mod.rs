@@ -35,6 +35,7 @@ pub struct ObjectIndex {
     recent: HashMap<ObjectId, Location>,
     /// Records in the tail file: pushes without a new object leave one too.
     tail_records: usize,
+    tail_bytes: u64,
     covered: Position,
 }
 
@@ -44,7 +45,7 @@ impl ObjectIndex {
         let runs = Run::open_all(&dir)?;
         let mut covered = runs.iter().map(Run::covered).max().unwrap_or_default();
         let mut recent = HashMap::new();
-        let records = Tail::read(&dir)?;
+        let (records, tail_bytes) = Tail::read(&dir)?;
         let tail_records = records.len();
         for record in records {
             if position(record.from) == covered {
@@ -52,7 +53,13 @@ impl ObjectIndex {
                 recent.extend(record.entries.iter().map(|&(id, number)| (id, Location::from_number(number))));
             }
         }
-        Ok(Self { dir, runs, recent, tail_records, covered })
+        Ok(Self { dir, runs, recent, tail_records, tail_bytes, covered })
+    }
+
+    /// Reads what is on disk anew.
+    pub fn reload(&mut self) -> StoreResult<()> {
+        *self = Self::open(self.dir.clone())?;
+        Ok(())
     }
 
     /// How far the segments are indexed.
@@ -83,17 +90,24 @@ impl ObjectIndex {
             return self.flush(tmp);
         }
         let entries = entries.iter().map(|&(id, location)| (id, location.number())).collect();
-        Tail::append(&self.dir, &TailRecord { from: (from.segment, from.offset), to: (to.segment, to.offset), entries })
+        let record = TailRecord { from: (from.segment, from.offset), to: (to.segment, to.offset), entries };
+        self.tail_bytes += Tail::append(&self.dir, &record, self.tail_bytes)?;
+        Ok(())
     }
 
     /// Forgets everything, on disk as well: the next look at the segments starts at their beginning.
     pub fn clear(&mut self) -> StoreResult<()> {
         self.runs.clear();
         self.recent.clear();
-        self.tail_records = 0;
+        self.forget_tail();
         self.covered = Position::default();
         Run::remove_all(&self.dir)?;
         Tail::clear(&self.dir)
+    }
+
+    fn forget_tail(&mut self) {
+        self.tail_records = 0;
+        self.tail_bytes = 0;
     }
 
     /// Makes a run of the recent entries, merged with the runs that are not much larger.
@@ -112,7 +126,7 @@ impl ObjectIndex {
         let number = merged.first().or(self.runs.last()).map_or(1, |run| run.number() + 1);
         self.runs.push(Run::publish(&self.dir, tmp, number, &entries, self.covered)?);
         Tail::clear(&self.dir)?;
-        self.tail_records = 0;
+        self.forget_tail();
         merged.iter().try_for_each(|run| run.remove(&self.dir))
     }
 }
@@ -139,7 +153,7 @@ mod tests {
     fn entries_survive_reopening_and_runs_stay_few() {
         let folder = tempfile::tempdir().unwrap();
         let open = || Dir::open(folder.path(), RootOf::UserPath).unwrap();
-        let pushes = 3000;
+        let pushes = 1000;
         for push in 0..pushes {
             let mut index = ObjectIndex::open(open()).unwrap();
             assert_eq!(index.covered(), if push == 0 { Position::default() } else { at(u64::from(push)) });

@@ -13,11 +13,12 @@ const BYTES_MAX: u64 = ((TAIL_HEADER_BYTES + ENTRY_BYTES + TAIL_CHECKSUM_BYTES) 
 pub struct Tail;
 
 impl Tail {
-    /// The records up to the first one that is torn or damaged. A tail of impossible length has none.
-    pub fn read(dir: &Dir) -> StoreResult<Vec<TailRecord>> {
+    /// The records up to the first one that is torn or damaged, and their length in bytes. A tail of impossible length has
+    /// none.
+    pub fn read(dir: &Dir) -> StoreResult<(Vec<TailRecord>, u64)> {
         let bytes = match dir.read(NAME, BYTES_MAX) {
             Ok(bytes) => bytes,
-            Err(error) if error.is_not_found() || error.source.kind() == std::io::ErrorKind::InvalidData => return Ok(Vec::new()),
+            Err(error) if error.is_not_found() || error.source.kind() == std::io::ErrorKind::InvalidData => return Ok((Vec::new(), 0)),
             Err(error) => return Err(error.into()),
         };
         let mut records = Vec::new();
@@ -26,26 +27,20 @@ impl Tail {
             records.push(record);
             rest = &rest[length..];
         }
-        Ok(records)
+        Ok((records, (bytes.len() - rest.len()) as u64))
     }
 
-    /// Appends a record behind the last whole one.
-    pub fn append(dir: &Dir, record: &TailRecord) -> StoreResult<()> {
+    /// Writes a record at an offset: behind the last whole one. Gives the record's length in bytes.
+    pub fn append(dir: &Dir, record: &TailRecord, offset: u64) -> StoreResult<u64> {
         let file = dir.open_store_file(NAME, true, true)?;
         let mut bytes = Vec::new();
         record.encode(&mut bytes);
-        Ok(file.write_at(&bytes, whole_bytes(dir)?)?)
+        file.write_at(&bytes, offset)?;
+        Ok(bytes.len() as u64)
     }
 
     /// Removes all records.
     pub fn clear(dir: &Dir) -> StoreResult<()> {
         Ok(dir.remove_file(NAME.as_ref())?)
     }
-}
-
-/// Length of the file up to the first torn record.
-fn whole_bytes(dir: &Dir) -> StoreResult<u64> {
-    let mut bytes = Vec::new();
-    Tail::read(dir)?.iter().for_each(|record| record.encode(&mut bytes));
-    Ok(bytes.len() as u64)
 }
