@@ -2,6 +2,10 @@
 //!
 //! Everything here can be made again from the segments, so damage costs time only: a read whose object does not have
 //! the id asked for makes the reader look for it in the segments themselves.
+//!
+//! An entry has the first eight bytes of an id only. Two objects may share them, by chance or by somebody's work; so a
+//! look-up gives candidates, and who asks computes the id of what is there. That makes the index a third of the size, and
+//! means that no content ever counts as stored because an index says so.
 
 use super::FORMAT_VERSION;
 use super::bytes::{ByteReader, FormatError, checksum};
@@ -13,16 +17,33 @@ pub const RUN_MAGIC: [u8; 8] = *b"\x89LUIDX\r\n";
 pub const RUN_HEADER_BYTES: usize = 40;
 /// Length of the fan-out table behind the header: 256 little-endian numbers of four bytes.
 pub const FAN_OUT_BYTES: usize = 256 * 4;
-/// Length of an entry: an id, and the number of a location.
-pub const ENTRY_BYTES: usize = 40;
+/// Length of an entry: the first eight bytes of an id, and the number of a location.
+pub const ENTRY_BYTES: usize = 16;
 /// Length of the header of a tail record: number of entries, and from and to positions.
 pub const TAIL_HEADER_BYTES: usize = 4 + 2 * POSITION_BYTES;
 /// Length of the checksum that closes a tail record.
 pub const TAIL_CHECKSUM_BYTES: usize = 8;
 const POSITION_BYTES: usize = 12;
 
+/// The first eight bytes of an id, as a big-endian number, so that prefixes are in the order of the ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IdPrefix(u64);
+
+impl IdPrefix {
+    /// The prefix of an id.
+    pub fn of(id: &ObjectId) -> Self {
+        let mut bytes = [0; 8];
+        bytes.copy_from_slice(&id.as_bytes()[..8]);
+        Self(u64::from_be_bytes(bytes))
+    }
+
+    fn first_byte(self) -> u8 {
+        (self.0 >> 56) as u8
+    }
+}
+
 /// One entry: an object and the number of its location.
-pub type IndexEntry = (ObjectId, u64);
+pub type IndexEntry = (IdPrefix, u64);
 /// A segment's number and an offset in it, up to which segments are indexed.
 pub type IndexPosition = (u32, u64);
 
@@ -39,7 +60,7 @@ pub fn encode_run(entries: &[IndexEntry], covered: IndexPosition) -> Vec<u8> {
     out.extend_from_slice(&sum);
     let mut counted = 0;
     for first_byte in 0..=255u8 {
-        counted += entries[counted..].partition_point(|(id, _)| id.as_bytes()[0] <= first_byte);
+        counted += entries[counted..].partition_point(|(prefix, _)| prefix.first_byte() <= first_byte);
         out.extend_from_slice(&(counted as u32).to_le_bytes());
     }
     entries.iter().for_each(|entry| put_entry(&mut out, entry));
@@ -111,23 +132,21 @@ impl<'a> RunView<'a> {
         read_entry(&mut ByteReader::new(bytes, "index run")).ok()
     }
 
-    /// The location number of an object: the fan-out table narrows the search to the ids with the same first byte, and a
-    /// binary search finds it among them.
-    pub fn get(&self, id: &ObjectId) -> Option<u64> {
-        let first_byte = usize::from(id.as_bytes()[0]);
-        let high = self.fan_out_at(first_byte).min(self.len());
-        let low = if first_byte == 0 { 0 } else { self.fan_out_at(first_byte - 1).min(high) };
-        let (mut low, mut high) = (low, high);
+    /// The location numbers of all objects with a prefix: the fan-out table narrows the search to those with the same first
+    /// byte, and a binary search finds them among these.
+    pub fn candidates(&self, prefix: IdPrefix) -> impl Iterator<Item = u64> + use<'a> {
+        let first_byte = usize::from(prefix.first_byte());
+        let mut high = self.fan_out_at(first_byte).min(self.len());
+        let mut low = if first_byte == 0 { 0 } else { self.fan_out_at(first_byte - 1).min(high) };
         while low < high {
             let middle = low + (high - low) / 2;
-            let (found, number) = self.entry(middle)?;
-            match found.cmp(id) {
-                std::cmp::Ordering::Equal => return Some(number),
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
+            match self.entry(middle) {
+                Some((found, _)) if found < prefix => low = middle + 1,
+                _ => high = middle,
             }
         }
-        None
+        let view = *self;
+        (low..self.len()).map_while(move |place| view.entry(place)).take_while(move |(found, _)| *found == prefix).map(|(_, number)| number)
     }
 
     fn fan_out_at(&self, first_byte: usize) -> usize {
@@ -182,13 +201,13 @@ fn put_position(out: &mut Vec<u8>, (segment, offset): IndexPosition) {
     out.extend_from_slice(&offset.to_le_bytes());
 }
 
-fn put_entry(out: &mut Vec<u8>, (id, number): &IndexEntry) {
-    out.extend_from_slice(id.as_bytes());
+fn put_entry(out: &mut Vec<u8>, (prefix, number): &IndexEntry) {
+    out.extend_from_slice(&prefix.0.to_be_bytes());
     out.extend_from_slice(&number.to_le_bytes());
 }
 
 fn read_entry(reader: &mut ByteReader<'_>) -> Result<IndexEntry, FormatError> {
-    Ok((ObjectId::from_bytes(reader.array()?), reader.u64()?))
+    Ok((IdPrefix(u64::from_be_bytes(reader.array()?)), reader.u64()?))
 }
 
 #[cfg(test)]
@@ -198,7 +217,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn entries(count: u32) -> Vec<IndexEntry> {
-        let mut entries: Vec<_> = (0..count).map(|n| (ObjectId::of(ObjectKind::Blob, &n.to_le_bytes()), u64::from(n))).collect();
+        let mut entries: Vec<_> =
+            (0..count).map(|n| (IdPrefix::of(&ObjectId::of(ObjectKind::Blob, &n.to_le_bytes())), u64::from(n))).collect();
         entries.sort_unstable();
         entries
     }
@@ -210,9 +230,17 @@ mod tests {
             let bytes = encode_run(&entries, (3, 99));
             let run = RunView::parse(&bytes).unwrap();
             assert_eq!((run.covered(), run.len()), ((3, 99), count as usize));
-            assert!(entries.iter().all(|(id, number)| run.get(id) == Some(*number)));
-            assert_eq!(run.get(&ObjectId::of(ObjectKind::Tree, b"other")), None);
+            assert!(entries.iter().all(|(prefix, number)| run.candidates(*prefix).eq([*number])));
+            assert_eq!(run.candidates(IdPrefix::of(&ObjectId::of(ObjectKind::Tree, b"other"))).next(), None);
         }
+    }
+
+    #[test]
+    fn objects_that_share_a_prefix_are_all_found() {
+        let shared = IdPrefix(0x7700_0000_0000_0000);
+        let entries = [(IdPrefix(1), 1), (shared, 2), (shared, 3), (shared, 4), (IdPrefix(u64::MAX), 5)];
+        let bytes = encode_run(&entries, (1, 1));
+        assert!(RunView::parse(&bytes).unwrap().candidates(shared).eq([2, 3, 4]));
     }
 
     #[test]
@@ -230,13 +258,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_without_panic(bytes: Vec<u8>, flip in 0usize..1200, id: [u8; 32]) {
+        fn any_bytes_are_read_without_panic(bytes: Vec<u8>, flip in 0usize..1200, prefix: u64) {
             let _ = TailRecord::decode(&bytes);
             let mut run = encode_run(&entries(4), (1, 2));
             let place = flip % run.len();
             run[place] ^= 0x55;
             if let Ok(view) = RunView::parse(&run) {
-                let _ = view.get(&ObjectId::from_bytes(id));
+                let _ = view.candidates(IdPrefix(prefix)).count();
             }
         }
     }

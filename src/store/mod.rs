@@ -134,12 +134,20 @@ impl Store {
         Ok(Self { segments, index, tmp, idle_readers: Mutex::default(), overlay: RwLock::default(), rescued: AtomicBool::new(false) })
     }
 
-    /// Whether the store holds this object: the index says so, and the segment is as long as that takes.
-    pub fn contains(&self, id: &ObjectId) -> StoreResult<bool> {
-        match self.locate(id)? {
-            Some(location) => self.segments.reaches(location),
-            None => Ok(false),
+    /// Whether the store holds this object. Its content is read and its id computed: what an index says is not relied on
+    /// where contents would not be stored again.
+    pub fn contains(&self, kind: ObjectKind, id: &ObjectId) -> StoreResult<bool> {
+        self.with_idle_reader(|reader| reader.contains(kind, id))
+    }
+
+    /// Whether the index knows of an object like this one, and its segment is there. Costs one look-up.
+    pub fn seems_to_contain(&self, id: &ObjectId) -> StoreResult<bool> {
+        for location in self.candidates(id) {
+            if self.segments.reaches(location)? {
+                return Ok(true);
+            }
         }
+        Ok(false)
     }
 
     /// Where the segments end: the position up to which index and log should know them.
@@ -167,11 +175,10 @@ impl Store {
         Reader::new(self, ReaderState::default())
     }
 
-    fn locate(&self, id: &ObjectId) -> StoreResult<Option<Location>> {
-        if let Some(&location) = self.overlay.read().unwrap_or_else(PoisonError::into_inner).get(id) {
-            return Ok(Some(location));
-        }
-        Ok(self.index.read().unwrap_or_else(PoisonError::into_inner).get(id))
+    /// Where an object may be.
+    fn candidates(&self, id: &ObjectId) -> Vec<Location> {
+        let overlay = self.overlay.read().unwrap_or_else(PoisonError::into_inner).get(id).copied();
+        overlay.into_iter().chain(self.index.read().unwrap_or_else(PoisonError::into_inner).candidates(id)).collect()
     }
 
     /// The whole content of an object of at most `bytes_max` bytes.

@@ -120,9 +120,28 @@ impl<'s> Reader<'s> {
         if hasher.finish() == *id { Ok(()) } else { Err(damaged(kind, id, "its chunks do not add up to it")) }
     }
 
+    /// Whether an object is there, whole.
+    pub(super) fn contains(&mut self, kind: ObjectKind, id: &ObjectId) -> StoreResult<bool> {
+        match self.stream(kind, id, &mut |_| Ok(())) {
+            Ok(()) => Ok(true),
+            Err(StoreError::Disk(error)) => Err(error.into()),
+            Err(_) => Ok(false),
+        }
+    }
+
     /// The decoded frame of an object, or its chunk list, held against the id.
     fn verified_frame(&mut self, kind: ObjectKind, id: &ObjectId) -> StoreResult<Verified> {
-        let location = self.store.locate(id)?.ok_or(StoreError::Missing { kind, id: *id })?;
+        let mut last_error = StoreError::Missing { kind, id: *id };
+        for location in self.store.candidates(id) {
+            match self.verified_at(kind, id, location) {
+                Ok(found) => return Ok(found),
+                Err(error) => last_error = error,
+            }
+        }
+        Err(last_error)
+    }
+
+    fn verified_at(&mut self, kind: ObjectKind, id: &ObjectId, location: Location) -> StoreResult<Verified> {
         let decoded = self.decode(location)?;
         if decoded.header.kind != kind {
             return Err(damaged(kind, id, "its frame holds another kind of object"));
@@ -142,9 +161,21 @@ impl<'s> Reader<'s> {
         Ok(Verified::Object(decoded, range))
     }
 
-    /// The chunk list of an object; `None` when it is stored whole or not at all.
-    pub(super) fn chunk_list(&mut self, id: &ObjectId) -> StoreResult<Option<(Location, ChunkList)>> {
-        let Some(location) = self.store.locate(id)? else { return Ok(None) };
+    /// Where an object is; its id is computed. For a chunked object, its list is what is looked at.
+    pub(super) fn locate(&mut self, kind: ObjectKind, id: &ObjectId) -> StoreResult<Option<Location>> {
+        for location in self.store.candidates(id) {
+            match self.verified_at(kind, id, location) {
+                Ok(_) => return Ok(Some(location)),
+                Err(StoreError::Disk(error)) => return Err(error.into()),
+                Err(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The chunk list of an object and where it is; `None` when it is stored whole or not at all.
+    pub(super) fn chunk_list(&mut self, kind: ObjectKind, id: &ObjectId) -> StoreResult<Option<(Location, ChunkList)>> {
+        let Some(location) = self.locate(kind, id)? else { return Ok(None) };
         let decoded = self.decode(location)?;
         Ok(match decoded.header.content {
             Content::ChunkList => Some((location, ChunkList::decode(&decoded.content)?)),
@@ -180,7 +211,7 @@ impl<'s> Reader<'s> {
     }
 
     /// The frame that stands alone at the beginning of a frame's chain of deltas.
-    pub(super) fn chain_root(&self, location: Location) -> StoreResult<Location> {
+    pub(super) fn chain_root(&mut self, location: Location) -> StoreResult<Location> {
         let mut root = location;
         for _ in 0..=DELTA_DEPTH_MAX {
             match self.base_of(root)? {
@@ -192,18 +223,28 @@ impl<'s> Reader<'s> {
     }
 
     /// Where the base of a frame's delta is; `None` for a frame that stands alone.
-    fn base_of(&self, location: Location) -> StoreResult<Option<Location>> {
-        self.with_frame(location, |frame| match frame.header.coding {
+    fn base_of(&mut self, location: Location) -> StoreResult<Option<Location>> {
+        let header = self.with_frame(location, |frame| Ok(frame.header))?;
+        match header.coding {
             Coding::Raw | Coding::Zstd => Ok(None),
-            Coding::Delta { base: Base::Far(id), .. } => match self.store.locate(&id)? {
-                Some(base) => Ok(Some(base)),
-                None => Err(StoreError::Missing { kind: frame.header.kind, id }),
-            },
+            Coding::Delta { base: Base::Far(id), depth } => self.far_base(header.kind, &id, depth).map(Some),
             Coding::Delta { base: Base::Near { distance, member }, .. } => u64::from(location.offset())
                 .checked_sub(distance)
                 .map(|offset| Some(Location::new(location.segment(), offset as u32, member)))
                 .ok_or(StoreError::Codec("a delta's base lies before its segment")),
-        })
+        }
+    }
+
+    /// Where the base of a delta of this depth is, which stands in another segment. Only where several ids begin alike must the
+    /// contents decide. Each step down a chain must have a smaller depth, so that no store, however made, leads round in circles.
+    fn far_base(&mut self, kind: ObjectKind, id: &ObjectId, depth: u8) -> StoreResult<Location> {
+        let mut candidates = self.store.candidates(id);
+        if let [location] = candidates[..] {
+            return Ok(location);
+        }
+        candidates.retain(|&location| self.with_frame(location, |frame| Ok(frame.header.depth())).is_ok_and(|found| found < depth));
+        let found = candidates.into_iter().find(|&location| self.verified_at(kind, id, location).is_ok());
+        found.ok_or(StoreError::Missing { kind, id: *id })
     }
 
     fn decode_frame(&mut self, location: Location, prefix: Option<&[u8]>) -> StoreResult<Decoded> {

@@ -59,7 +59,7 @@ fn objects_come_back_after_reopening() {
     let (ids, published) = push(&test.open(), &contents.map(|content| (content, None)), b"r1");
     let store = test.open();
     for (id, content) in ids.iter().zip(contents) {
-        assert!(store.contains(id).unwrap());
+        assert!(store.contains(ObjectKind::Blob, id).unwrap());
         assert_eq!(read(&store, id).unwrap(), content);
     }
     assert_eq!(store.end().unwrap(), published.end);
@@ -95,7 +95,9 @@ fn long_chains_of_edits_stay_small_and_readable() {
     assert!(store.stored_bytes().unwrap() < 60_000, "{}", store.stored_bytes().unwrap());
     for (id, content) in &versions {
         assert_eq!(&read(&store, id).unwrap(), content);
-        let depth = store.reader().decode(store.locate(id).unwrap().unwrap()).unwrap().header.depth();
+        let mut reader = store.reader();
+        let location = reader.locate(ObjectKind::Blob, id).unwrap().unwrap();
+        let depth = reader.decode(location).unwrap().header.depth();
         assert!(depth <= DELTA_DEPTH_MAX);
     }
 }
@@ -175,7 +177,7 @@ fn a_torn_end_is_cut_wherever_it_was_torn() {
         assert_eq!(std::fs::metadata(test.segment(1)).unwrap().len(), first.end.offset);
         let store = test.open();
         assert_eq!(read(&store, &kept[0]).unwrap(), b"kept");
-        assert!(!store.contains(&lost[0]).unwrap(), "torn at {length}");
+        assert!(!store.contains(ObjectKind::Blob, &lost[0]).unwrap(), "torn at {length}");
     }
 }
 

@@ -40,8 +40,11 @@ impl<'s> Writer<'s> {
     }
 
     /// Whether store or batch have this object already; if not, the caller has now undertaken to put it.
-    fn is_known(&self, id: &ObjectId) -> StoreResult<bool> {
-        Ok(self.store.contains(id)? || !self.batch.claim(id))
+    fn is_known(&mut self, kind: ObjectKind, id: &ObjectId) -> StoreResult<bool> {
+        if self.store.seems_to_contain(id)? && self.reader.contains(kind, id)? {
+            return Ok(true);
+        }
+        Ok(!self.batch.claim(id))
     }
 
     /// Puts an object, as a delta against `base` where that is smaller. Gives its id.
@@ -52,7 +55,7 @@ impl<'s> Writer<'s> {
             return Ok(self.put_stream(kind, content, base)?.0);
         }
         let id = ObjectId::of(kind, content);
-        if !self.is_known(&id)? {
+        if !self.is_known(kind, &id)? {
             let base = base.and_then(|base| self.base(kind, base));
             self.add(kind, Content::Single, id, content, base)?;
         }
@@ -64,7 +67,7 @@ impl<'s> Writer<'s> {
         let ids: Vec<ObjectId> = contents.iter().map(|content| ObjectId::of(kind, content)).collect();
         let (mut members, mut lengths, mut joined) = (Vec::new(), Vec::new(), Vec::new());
         for (content, id) in contents.iter().zip(&ids) {
-            if self.is_known(id)? {
+            if self.is_known(kind, id)? {
                 continue;
             }
             members.push(*id);
@@ -81,7 +84,7 @@ impl<'s> Writer<'s> {
     /// Puts a content that is read piece by piece. Gives its id and length in bytes. One of more than [`WHOLE_BYTES_MAX`]
     /// bytes is cut into chunks; each new chunk is a delta against the chunk that stood in its place in `base`.
     pub fn put_stream(&mut self, kind: ObjectKind, source: impl Read, base: Option<&ObjectId>) -> StoreResult<(ObjectId, u64)> {
-        let old_list = base.and_then(|base| self.reader.chunk_list(base).ok().flatten());
+        let old_list = base.and_then(|base| self.reader.chunk_list(kind, base).ok().flatten());
         let mut predecessors = Predecessors::new(old_list.as_ref().map(|(_, list)| list));
         let mut chunker = Chunker::new(source);
         let mut hasher = IdHasher::new(kind);
@@ -90,14 +93,14 @@ impl<'s> Writer<'s> {
             hasher.update(content);
             let id = ObjectId::of(ObjectKind::Blob, content);
             let predecessor = predecessors.of(&id);
-            if !self.is_known(&id)? {
+            if !self.is_known(ObjectKind::Blob, &id)? {
                 let base = predecessor.and_then(|base| self.base(ObjectKind::Blob, &base));
                 self.add(ObjectKind::Blob, Content::Single, id, content, base)?;
             }
             list.chunks.push(Chunk { id, bytes: content.len() as u32 });
         }
         list.whole = hasher.finish();
-        if !self.is_known(&list.whole)? {
+        if !self.is_known(kind, &list.whole)? {
             self.add_list(kind, &list, base.copied().zip(old_list.map(|(location, _)| location)))?;
         }
         Ok((list.whole, list.bytes()))
@@ -137,7 +140,7 @@ impl<'s> Writer<'s> {
     }
 
     fn base(&mut self, kind: ObjectKind, id: &ObjectId) -> Option<DeltaBase> {
-        let location = self.store.locate(id).ok()??;
+        let location = self.reader.locate(kind, id).ok()??;
         let base = self.base_at(*id, location)?;
         // A wrong base would only show when the delta is read: never build on one that is not what it should be.
         (ObjectId::of(kind, &base.content) == base.id).then_some(base)

@@ -5,8 +5,7 @@ use std::ffi::OsString;
 use super::super::{Location, Position, StoreResult};
 use super::position;
 use crate::disk::{Dir, Map};
-use crate::format::index::{IndexEntry, RunView, encode_run};
-use crate::id::ObjectId;
+use crate::format::index::{IdPrefix, IndexEntry, RunView, encode_run};
 
 const SUFFIX: &str = ".run";
 /// How often the list of runs is read again when one that it names is gone: another process merged it meanwhile.
@@ -81,9 +80,9 @@ impl Run {
         self.view().map_or(0, |view| view.len())
     }
 
-    /// Where an object is.
-    pub fn get(&self, id: &ObjectId) -> Option<Location> {
-        self.view()?.get(id).map(Location::from_number)
+    /// Where objects with this prefix are.
+    pub fn candidates(&self, prefix: IdPrefix) -> impl Iterator<Item = Location> + '_ {
+        self.view().into_iter().flat_map(move |view| view.candidates(prefix)).map(Location::from_number)
     }
 
     /// All entries, sorted.
