@@ -10,6 +10,10 @@
 //! | 3 | [`disk`] | the only writes to files of the store |
 //! | 4 | [`tree`] | trees of a whole workspace: walk, compare |
 //! | 5 | [`store`] | objects by id: segments, index, deltas, chunks |
+//! | 5 | [`version_log`] | the index of the version log, in SQLite |
+//! | 6 | [`workspace`] | the workspace: ignore rules, scan, stat cache, checkout |
+//! | 6 | [`patch`] | changes as people see them: renames, patches, counted lines |
+//! | 7 | [`ops`] | what a user can do: push, rollback, promote, list, diff, restore, verify … |
 //!
 //! Nothing here prints, prompts or reads the environment: that is the business of the program `lua`.
 
@@ -17,6 +21,10 @@ pub mod disk;
 pub mod format;
 pub mod id;
 pub mod limits;
+pub mod ops;
+pub mod patch;
 pub mod path;
 pub mod store;
 pub mod tree;
+pub mod version_log;
+pub mod workspace;

@@ -93,6 +93,23 @@ pub const LIST_ROWS_DEFAULT: usize = 50;
 /// Largest file that `lua diff` compares line by line, in bytes; larger ones are named with their sizes.
 pub const DIFF_FILE_BYTES_MAX: u64 = 32 << 20;
 
+/// Largest journal of a checkout, in bytes: room for about a million paths that are left alone.
+pub const JOURNAL_BYTES_MAX: usize = 64 << 20;
+/// Longest name of a stage directory, in bytes.
+pub const STAGE_NAME_BYTES_MAX: usize = 64;
+/// Longest path handed to the kernel in one piece, in bytes: `PATH_MAX` less the closing zero.
+pub const OPEN_BYTES_MAX: usize = 4095;
+/// How much of a file is read at a time while it is compared with its id, in bytes.
+pub const COMPARE_BUFFER_BYTES: usize = 128 << 10;
+/// Holes of a file are looked for in pieces of this many bytes: the block of nearly every file system.
+pub const HOLE_BLOCK_BYTES: usize = 4096;
+/// Files of one directory that a staging thread takes at a time.
+pub const STAGE_BATCH_FILES: usize = 64;
+/// How often a rename is tried while others make and remove what has its name.
+pub const MOVE_TRIES: u32 = 64;
+/// Conflict copies of one path after which no further name is tried.
+pub const CONFLICT_COPIES_MAX: u32 = 100_000;
+
 const _: () = {
     assert!(GROUP_MEMBER_BYTES_MAX <= GROUP_BYTES_TARGET);
     assert!(GROUP_BYTES_TARGET + GROUP_MEMBER_BYTES_MAX <= WHOLE_BYTES_MAX);
@@ -103,4 +120,5 @@ const _: () = {
     assert!(SEGMENT_BYTES_MAX + (FRAME_STORED_BYTES_MAX as u64) < 1 << 32);
     assert!(SEGMENT_APPEND_BYTES_MAX <= SEGMENT_BYTES_MAX);
     assert!(SAMPLE_BYTES <= SAMPLE_FROM_BYTES);
+    assert!(HOLE_BLOCK_BYTES <= HOLE_BYTES_MIN && NAME_BYTES_MAX < OPEN_BYTES_MAX);
 };

@@ -8,7 +8,9 @@ pub mod bytes;
 pub mod chunk_list;
 pub mod frame;
 pub mod index;
+pub mod journal;
 pub mod record;
+pub mod stat_cache;
 pub mod tree;
 
 pub use bytes::FormatError;

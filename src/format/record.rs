@@ -58,6 +58,9 @@ pub enum RecordBody {
     Promote(VersionNumber),
     /// The version was deleted: its entry stays, its contents may be collected.
     Delete(VersionNumber),
+    /// Paths of a version are about to be brought into the workspace, which then has this tree. The tree must be in the store
+    /// before, since a restore that is interrupted is finished from it.
+    Restore(ObjectId),
 }
 
 /// One entry of the version log.
@@ -93,6 +96,10 @@ impl Record {
                 out.push(3);
                 put_varint(&mut out, number.0);
             }
+            RecordBody::Restore(root) => {
+                out.push(4);
+                out.extend_from_slice(root.as_bytes());
+            }
         }
         out
     }
@@ -111,6 +118,7 @@ impl Record {
             1 => RecordBody::Version(decode_version(&mut reader)?),
             2 => RecordBody::Promote(VersionNumber(reader.varint()?)),
             3 => RecordBody::Delete(VersionNumber(reader.varint()?)),
+            4 => RecordBody::Restore(ObjectId::from_bytes(reader.array()?)),
             _ => return Err(reader.malformed("unknown kind of record")),
         };
         if sequence == 0 {
@@ -181,7 +189,7 @@ mod tests {
 
     #[test]
     fn records_read_back() {
-        for body in [version(), RecordBody::Promote(VersionNumber(3)), RecordBody::Delete(VersionNumber(1 << 40))] {
+        for body in [version(), RecordBody::Promote(VersionNumber(3)), RecordBody::Delete(VersionNumber(1 << 40)), RecordBody::Restore(ObjectId::ZERO)] {
             let record = Record { sequence: 9, previous: ObjectId::of(ObjectKind::Record, b"p"), created_ms: -5, body };
             assert_eq!(Record::decode(&record.encode()), Ok(record));
         }

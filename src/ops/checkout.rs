@@ -1,0 +1,292 @@
+//! Bringing the workspace from one recorded tree to another, for rollback and restore; and bringing an interrupted one to its end.
+//!
+//! Steps: plan and survey (nothing is touched) → journal → stage (all bytes are written aside) → apply (renames) → one sync →
+//! read back → record → the journal goes → what came out is discarded. Where the process dies:
+//!
+//! | before | is found | and done |
+//! |---|---|---|
+//! | the journal | leftovers in `tmp/` | they are swept |
+//! | the first rename | every path as it was | the journal goes |
+//! | the last rename | some paths as they were, some as they were to be | the rest is brought forward, or back if that cannot be done |
+//! | the record | every path as it was to be | it is recorded |
+//! | the journal's end | the record is in the log | the journal goes |
+
+use std::collections::HashSet;
+
+use super::present_rules::PresentRules;
+use super::workspace::Workspace;
+use super::{Host, Notice, OpsError, OpsResult, Phase};
+use crate::disk::Dir;
+use crate::format::journal::Journal;
+use crate::format::record::{RecordBody, VersionRecord};
+use crate::id::{ObjectId, ObjectKind};
+use crate::path::RelPath;
+use crate::store::{Reader, Store, StoreError};
+use crate::tree::{Change, diff};
+use crate::workspace::checkout::{
+    ApplyError, CheckoutPlan, ContentReader, Contents, LeftOut, PlanTotals, Problem, Progress, ReadError, Recovery, Stage, Watch, apply,
+    left_alone_rule, publish_journal, read_journal, recover, remove_journal, stage, survey, verify,
+};
+
+/// Which trees, and what is written into the log.
+pub struct Checkout {
+    /// The tree that the workspace was just found equal to. In the store.
+    pub from: ObjectId,
+    /// The tree that it is to be brought to. In the store.
+    pub to: ObjectId,
+    /// The version to be recorded when that is done; its number and changes are filled in then.
+    pub version: VersionRecord,
+}
+
+/// What a checkout did.
+#[derive(Debug, Default)]
+pub struct CheckedOut {
+    /// The sums of what was done.
+    pub totals: PlanTotals,
+    /// Paths that were not touched because the rules exclude them.
+    pub left_alone: Vec<RelPath>,
+    /// Folders that stay because something is in them that is not recorded.
+    pub kept: Vec<RelPath>,
+    /// Where bytes are now that somebody wrote meanwhile.
+    pub conflict_copies: Vec<RelPath>,
+    /// Paths that somebody changed after they were written.
+    pub changed_since: Vec<String>,
+    /// Files that were read back.
+    pub proved_files: u64,
+}
+
+/// Does a checkout. The caller holds the checkout lock alone, and the present state of the workspace is a version.
+///
+/// # Durability
+/// On return the workspace is as `to` says, durably, and the version is recorded. After an error it is as it was; after a
+/// crash the next command finishes.
+pub fn check_out(workspace: &mut Workspace, checkout: &Checkout, host: &dyn Host) -> OpsResult<(CheckedOut, VersionRecord)> {
+    let rules = PresentRules::new(workspace)?;
+    let excludes = |path: &RelPath, is_directory: bool| rules.excludes(path, is_directory);
+    let changes = changes_between(&workspace.store, &checkout.from, &checkout.to)?;
+    let plan = CheckoutPlan::new(changes, &excludes);
+    rules.freeze();
+    let left_alone = plan.left_alone().to_vec();
+    let tmp = workspace.local.make_dir("tmp")?;
+    let stage_dir = Stage::open(&tmp, &stage_name(host))?;
+    let journal = Journal {
+        from: checkout.from,
+        to: checkout.to,
+        sequence: workspace.log.head()?.sequence,
+        triggered_by: checkout.version.triggered_by.clone(),
+        stage: stage_dir.name().to_owned(),
+        left_alone: left_alone.clone(),
+    };
+    let mut done = carry_out(workspace, plan, &stage_dir, Some((&journal, &tmp)), &checkout.to, &excludes, host)?;
+    done.left_alone = left_alone.into_iter().map(|left| left.path).collect();
+    let version = record(workspace, &checkout.version, host)?;
+    remove_journal(&workspace.local)?;
+    stage_dir.discard()?;
+    Ok((done, version))
+}
+
+/// Plans a checkout from the changes, as the rules are now.
+pub fn plan(workspace: &Workspace, changes: Vec<Change>) -> OpsResult<CheckoutPlan> {
+    let rules = PresentRules::new(workspace)?;
+    Ok(CheckoutPlan::new(changes, &|path, is_directory| rules.excludes(path, is_directory)))
+}
+
+fn carry_out(
+    workspace: &Workspace,
+    plan: CheckoutPlan,
+    stage_dir: &Stage,
+    journal: Option<(&Journal, &Dir)>,
+    to: &ObjectId,
+    excludes: &LeftOut<'_>,
+    host: &dyn Host,
+) -> OpsResult<CheckedOut> {
+    let root = &workspace.root_dir;
+    let totals = plan.totals();
+    let surveyed = survey(plan, root, stage_dir)?;
+    if let Some((journal, tmp)) = journal {
+        publish_journal(&workspace.local, tmp, journal)?;
+    }
+    let progress = |_files: u64, bytes: u64| host.progress(Phase::Writing, bytes, Some(totals.write_bytes));
+    let watch = Watch { progress: &progress, cancel: host.cancel_flag() };
+    let staged = match stage(surveyed, root, stage_dir, &StoreContents(&workspace.store), watch) {
+        Ok(staged) => staged,
+        Err(error) => {
+            if journal.is_some() {
+                remove_journal(&workspace.local)?;
+                stage_dir.discard()?;
+            }
+            return Err(error.into());
+        }
+    };
+    let applied = match apply(staged, root, &|_| None) {
+        Ok(applied) => applied,
+        Err(error) => {
+            if journal.is_some() && matches!(error, ApplyError::Undone { .. }) {
+                remove_journal(&workspace.local)?;
+            }
+            return Err(error.into());
+        }
+    };
+    applied.sync(root)?;
+    let proved = std::sync::atomic::AtomicU64::new(0);
+    let mismatches = verify(&applied, root, &workspace.store, to, excludes, &|_, _| {
+        proved.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    })?;
+    let mut conflict_copies: Vec<RelPath> = applied.conflicts().iter().map(|conflict| conflict.copy.clone()).collect();
+    let kept = applied.kept_directories().to_vec();
+    conflict_copies.extend(applied.discard(root, &|_| None)?.into_iter().map(|conflict| conflict.copy));
+    for copy in &conflict_copies {
+        host.notice(Notice::ConflictCopy { path: copy.to_string() });
+    }
+    let changed_since = mismatches.iter().filter(|found| found.problem != Problem::Extra).map(ToString::to_string).collect();
+    Ok(CheckedOut { totals, left_alone: Vec::new(), kept, conflict_copies, changed_since, proved_files: proved.into_inner() })
+}
+
+/// Appends the version of a checkout that is done.
+fn record(workspace: &mut Workspace, version: &VersionRecord, host: &dyn Host) -> OpsResult<VersionRecord> {
+    let mut publishing = workspace.begin_publish(host)?;
+    let newest_root = publishing.workspace().newest()?.map(|row| row.record.root);
+    let store = &publishing.workspace().store;
+    let mut counter = crate::tree::ChangeCounter::default();
+    diff(store, newest_root.as_ref(), Some(&version.root), &mut |change| counter.add(&change))?;
+    let version = VersionRecord { number: publishing.next_number(), changes: counter.counts(), ..version.clone() };
+    let batch = publishing.workspace().store.batch();
+    publishing.commit(batch, RecordBody::Version(version.clone()), host)?;
+    Ok(version)
+}
+
+/// Looks for a checkout that was interrupted and brings it to its end. One that is still at work in another process is left to
+/// that process.
+pub fn finish_interrupted(workspace: &mut Workspace, host: &dyn Host) -> OpsResult<()> {
+    if read_journal(&workspace.local)?.is_none() {
+        return Ok(());
+    }
+    let Some(_lock) = workspace.try_lock_checkout()? else { return Ok(()) };
+    // It may have come to its end between the two looks.
+    let Some(journal) = read_journal(&workspace.local)? else { return Ok(()) };
+    let tmp = workspace.local.make_dir("tmp")?;
+    let changes = changes_between(&workspace.store, &journal.from, &journal.to)?;
+    let recovery = recover(&journal, &workspace.root_dir, &tmp, changes, &workspace.store)?;
+    for conflict in &recovery.conflicts {
+        host.notice(Notice::ConflictCopy { path: conflict.copy.to_string() });
+    }
+    let stage_dir = Stage::open(&tmp, &journal.stage)?;
+    match recovery.progress {
+        Progress::NotBegun => host.notice(Notice::RollbackDropped { what: journal.triggered_by.clone() }),
+        Progress::Complete => {
+            record_once(workspace, &journal, host)?;
+            host.notice(Notice::RollbackFinished { what: journal.triggered_by.clone() });
+        }
+        Progress::Between => finish(workspace, &journal, recovery, &stage_dir, host)?,
+    }
+    remove_journal(&workspace.local)?;
+    Ok(stage_dir.discard()?)
+}
+
+/// Brings a checkout that stopped in the middle forward; where that cannot be done, back.
+fn finish(workspace: &mut Workspace, journal: &Journal, recovery: Recovery, stage_dir: &Stage, host: &dyn Host) -> OpsResult<()> {
+    if !recovery.foreign.is_empty() {
+        // Somebody changed paths after the crash, or a power cut tore them: what is there now is recorded first.
+        let options = super::PushOptions { triggered_by: format!("found while finishing {}", journal.triggered_by), force: true, ..Default::default() };
+        super::push::record(workspace, &options, host)?;
+    }
+    let rule = left_alone_rule(journal);
+    let forward = CheckoutPlan::new(recovery.forward, &rule);
+    match carry_out(workspace, forward, stage_dir, None, &journal.to, &rule, host) {
+        Ok(_) => {
+            record_once(workspace, journal, host)?;
+            host.notice(Notice::RollbackFinished { what: journal.triggered_by.clone() });
+            Ok(())
+        }
+        Err(error) => {
+            let back = CheckoutPlan::new(recovery.back, &rule);
+            carry_out(workspace, back, stage_dir, None, &journal.from, &rule, host).map_err(|_| error)?;
+            host.notice(Notice::RollbackDropped { what: journal.triggered_by.clone() });
+            Ok(())
+        }
+    }
+}
+
+/// Records the version of an interrupted checkout unless it was recorded before the interruption.
+fn record_once(workspace: &mut Workspace, journal: &Journal, host: &dyn Host) -> OpsResult<()> {
+    let rows = workspace.log.versions_newest_first(None)?;
+    let is_recorded = |row: &crate::version_log::VersionRow| {
+        row.sequence > journal.sequence && row.record.root == journal.to && row.record.triggered_by == journal.triggered_by
+    };
+    if rows.iter().take_while(|row| row.sequence > journal.sequence).any(is_recorded) {
+        return Ok(());
+    }
+    let like = rows.iter().find(|row| row.record.root == journal.to);
+    let before = rows.iter().find(|row| row.sequence <= journal.sequence);
+    let version = VersionRecord {
+        number: crate::format::record::VersionNumber(0),
+        root: journal.to,
+        by: before.map(|row| row.record.by.clone()).unwrap_or_default(),
+        triggered_by: journal.triggered_by.clone(),
+        message: String::new(),
+        changes: Default::default(),
+        files: like.map_or(0, |row| row.record.files),
+        bytes: like.map_or(0, |row| row.record.bytes),
+        left_out: 0,
+    };
+    record(workspace, &version, host)?;
+    Ok(())
+}
+
+fn changes_between(store: &Store, from: &ObjectId, to: &ObjectId) -> OpsResult<Vec<Change>> {
+    let mut changes = Vec::new();
+    diff(store, Some(from), Some(to), &mut |change| changes.push(change))?;
+    let mut seen = HashSet::new();
+    changes.retain(|change| seen.insert(change.path.clone()));
+    Ok(changes)
+}
+
+/// A name that no other stage has at the same time: the checkout lock is held, and old stages are gone.
+fn stage_name(host: &dyn Host) -> String {
+    format!("stage-{}-{}", rustix::process::getpid().as_raw_nonzero(), host.now_ms().unsigned_abs())
+}
+
+/// The contents of a store, for writing files.
+pub struct StoreContents<'a>(pub &'a Store);
+
+/// Reads contents for one thread.
+pub struct StoreContentReader<'a>(Reader<'a>);
+
+impl Contents for StoreContents<'_> {
+    type Error = StoreError;
+    type Reader<'a>
+        = StoreContentReader<'a>
+    where
+        Self: 'a;
+
+    fn reader(&self) -> StoreContentReader<'_> {
+        StoreContentReader(self.0.reader())
+    }
+}
+
+impl ContentReader for StoreContentReader<'_> {
+    type Error = StoreError;
+
+    fn read(&mut self, id: &ObjectId, out: &mut dyn FnMut(&[u8]) -> std::io::Result<()>) -> Result<(), ReadError<StoreError>> {
+        self.0.stream(ObjectKind::Blob, id, out).map_err(|error| match error {
+            StoreError::Sink(error) => ReadError::Out(error),
+            error => ReadError::Content(error),
+        })
+    }
+}
+
+impl OpsError {
+    fn conflicts(paths: Vec<String>) -> Self {
+        Self::InTheWay { total: paths.len() as u64, paths }
+    }
+}
+
+impl From<crate::workspace::checkout::SurveyError> for OpsError {
+    fn from(error: crate::workspace::checkout::SurveyError) -> Self {
+        use crate::workspace::checkout::SurveyError;
+        match error {
+            SurveyError::Conflicts(conflicts) => Self::conflicts(conflicts.iter().map(ToString::to_string).collect()),
+            SurveyError::Place(error) => Self::Checkout(error.into()),
+        }
+    }
+}

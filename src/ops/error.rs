@@ -1,0 +1,237 @@
+//! Why an operation could not be done, in the user's terms. Hints and exit codes are the business of `cli`.
+
+use std::path::PathBuf;
+
+use crate::disk::DiskError;
+use crate::format::record::VersionNumber;
+use crate::path::PathError;
+use crate::store::StoreError;
+use crate::version_log::LogError;
+use crate::workspace::checkout::{ApplyError, CheckoutError, JournalError, WriteError};
+use crate::workspace::scan::ScanError;
+
+/// The result of an operation.
+pub type OpsResult<T> = Result<T, OpsError>;
+
+/// Why an operation could not be done. No variant means that anything was lost.
+#[derive(Debug, thiserror::Error)]
+pub enum OpsError {
+    /// Neither this folder nor one above it has a `.lua` folder.
+    #[error("{} is not in a workspace", start.display())]
+    NotAWorkspace {
+        /// Where the search began.
+        start: PathBuf,
+    },
+    /// A folder that hardly anybody means as a workspace: the root of the file system or of a mount, or a home folder.
+    #[error("{} is {why}, which is hardly meant as a workspace", path.display())]
+    UnlikelyRoot {
+        /// The folder.
+        path: PathBuf,
+        /// What it is.
+        why: &'static str,
+    },
+    /// The `.lua` folder belongs to another user: its settings and contents are not to be trusted.
+    #[error("{} belongs to another user", path.display())]
+    ForeignOwner {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The settings file cannot be understood, or asks for what this program does not know.
+    #[error("the settings {} are not usable: {why}", path.display())]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// There is a history already that belongs to another workspace or store.
+    #[error("{} already has its history in {}", root.display(), store.display())]
+    OtherStore {
+        /// The workspace.
+        root: PathBuf,
+        /// Where its history is.
+        store: PathBuf,
+    },
+    /// No version has this number.
+    #[error("there is no version {number}; the newest is {}", newest.map_or("none yet".to_owned(), |newest| newest.to_string()))]
+    UnknownVersion {
+        /// The number asked for.
+        number: VersionNumber,
+        /// The newest version.
+        newest: Option<VersionNumber>,
+    },
+    /// The version was deleted: its entry stays, its contents may be gone.
+    #[error("{number} was deleted")]
+    DeletedVersion {
+        /// The version.
+        number: VersionNumber,
+    },
+    /// Nothing has been pushed yet.
+    #[error("there is no version yet")]
+    NoVersion,
+    /// There is no rollback that could be undone.
+    #[error("no rollback has been made")]
+    NoRollback,
+    /// The active version, or the last one, is not to be deleted.
+    #[error("{number} is {why} and cannot be deleted")]
+    Undeletable {
+        /// The version.
+        number: VersionNumber,
+        /// `the active version` or `the newest version`.
+        why: &'static str,
+    },
+    /// The ignore rules leave nothing, or nearly nothing, to record.
+    #[error("the rule {rule} leaves {recorded} of {seen} entries to record")]
+    NearlyNothingLeft {
+        /// The rule that left out most.
+        rule: String,
+        /// Files and links that would be recorded.
+        recorded: u64,
+        /// Entries that were looked at.
+        seen: u64,
+    },
+    /// Bytes of the workspace that no version could hold stand in the way of changing it.
+    #[error("{total} paths cannot be recorded, so the workspace is not changed: {}", paths.join(", "))]
+    Unrecordable {
+        /// The first of the paths, each with its reason.
+        paths: Vec<String>,
+        /// How many there are.
+        total: u64,
+    },
+    /// Something that no version holds stands where the checkout has to put something.
+    #[error("{total} paths stand in the way: {}", paths.join("; "))]
+    InTheWay {
+        /// What stands in the way of what.
+        paths: Vec<String>,
+        /// How many there are.
+        total: u64,
+    },
+    /// A message, author or trigger is longer than a record holds.
+    #[error("the {what} has {bytes} bytes; at most {bytes_max} are kept")]
+    TextTooLong {
+        /// Which text.
+        what: &'static str,
+        /// Its length.
+        bytes: usize,
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// The folder to restore into has something in it.
+    #[error("{} is not empty", path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// No path of the version fits what was asked for.
+    #[error("nothing in {number} matches {pattern:?}")]
+    NoMatch {
+        /// The version.
+        number: VersionNumber,
+        /// What was asked for.
+        pattern: String,
+    },
+    /// A pattern that cannot be understood.
+    #[error("the pattern {pattern:?} is malformed: {why}")]
+    BadPattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A path that lies outside the workspace or cannot be one.
+    #[error("{path:?} is no path of the workspace: {why}")]
+    BadPath {
+        /// The path.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// What was written does not read back as what was to be written.
+    #[error("what was brought back is not what {number} holds: {}", paths.join(", "))]
+    NotProved {
+        /// The version.
+        number: VersionNumber,
+        /// The first of the paths that differ.
+        paths: Vec<String>,
+    },
+    /// The user asked to stop.
+    #[error("stopped; nothing was left half done")]
+    Cancelled,
+    /// Objects of the store could not be read or written.
+    #[error(transparent)]
+    Store(StoreError),
+    /// The version log could not be read or written.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// A file of the store could not be used.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The workspace could not be looked at.
+    #[error(transparent)]
+    Scan(ScanError),
+    /// Contents could not be written out of the store. The workspace is as it was.
+    #[error(transparent)]
+    Write(WriteError<StoreError>),
+    /// A plan was not carried out; the error says whether the workspace is as it was or the next command goes on.
+    #[error(transparent)]
+    Apply(#[from] ApplyError),
+    /// The journal of an interrupted checkout cannot be read.
+    #[error("the journal of an interrupted rollback cannot be used: {0}")]
+    Journal(JournalError),
+    /// The workspace could not be changed; it is as it was, or the next command brings it to its end.
+    #[error(transparent)]
+    Checkout(CheckoutError),
+}
+
+impl From<StoreError> for OpsError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Disk(error) => Self::Disk(error),
+            error => Self::Store(error),
+        }
+    }
+}
+
+impl From<ScanError> for OpsError {
+    fn from(error: ScanError) -> Self {
+        match error {
+            ScanError::Cancelled => Self::Cancelled,
+            error => Self::Scan(error),
+        }
+    }
+}
+
+impl From<WriteError<StoreError>> for OpsError {
+    fn from(error: WriteError<StoreError>) -> Self {
+        match error {
+            WriteError::Cancelled => Self::Cancelled,
+            WriteError::Other(error) => error.into(),
+            error => Self::Write(error),
+        }
+    }
+}
+
+impl From<CheckoutError> for OpsError {
+    fn from(error: CheckoutError) -> Self {
+        match error {
+            CheckoutError::Disk(error) => Self::Disk(error),
+            error => Self::Checkout(error),
+        }
+    }
+}
+
+impl From<JournalError> for OpsError {
+    fn from(error: JournalError) -> Self {
+        match error {
+            JournalError::Disk(error) => Self::Disk(error),
+            error @ JournalError::Format(_) => Self::Journal(error),
+        }
+    }
+}
+
+impl OpsError {
+    /// An error about a path that the user gave.
+    pub(crate) fn bad_path(path: &[u8], error: &PathError) -> Self {
+        Self::BadPath { path: String::from_utf8_lossy(path).into_owned(), why: error.to_string() }
+    }
+}

@@ -1,0 +1,269 @@
+//! Records the workspace as the next version.
+
+use super::snapshot::{self, Snapshot, SnapshotOptions};
+use super::{Host, OpsError, OpsResult, Workspace};
+use crate::disk::LockMode;
+use crate::format::record::{ChangeCounts, RecordBody, VersionNumber, VersionRecord};
+use crate::id::ObjectId;
+use crate::limits::{STAT_TRUST_AGE_MS, TEXT_BYTES_MAX};
+use crate::path::RelPath;
+use crate::store::{Batch, Published, Store};
+use crate::tree::{Change, ChangeCounter, diff};
+use crate::workspace::scan::{LeftOut, SkipKind};
+
+/// Rules count as leaving nearly nothing when, of so many entries seen at the least, not one in so many is recorded.
+const NEARLY_NOTHING_SEEN_MIN: u64 = 20;
+const NEARLY_NOTHING_SHARE: u64 = 20;
+
+/// How to push.
+#[derive(Clone, Debug)]
+pub struct PushOptions {
+    /// What the user says about the version.
+    pub message: String,
+    /// What made the push happen.
+    pub triggered_by: String,
+    /// Who pushes.
+    pub by: String,
+    /// Make a version even if nothing changed.
+    pub allow_empty: bool,
+    /// Only say what would be recorded.
+    pub dry_run: bool,
+    /// Read all files, whatever the stat cache says.
+    pub rehash: bool,
+    /// Record even if the rules leave nearly nothing.
+    pub force: bool,
+    /// How old a ctime must be to be relied on, in milliseconds.
+    pub stat_trust_age_ms: i64,
+}
+
+impl Default for PushOptions {
+    fn default() -> Self {
+        Self {
+            message: String::new(),
+            triggered_by: "push".to_owned(),
+            by: String::new(),
+            allow_empty: false,
+            dry_run: false,
+            rehash: false,
+            force: false,
+            stat_trust_age_ms: STAT_TRUST_AGE_MS,
+        }
+    }
+}
+
+/// What one ignore rule left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOutByRule {
+    /// Where the rule stands and what it says.
+    pub rule: String,
+    /// Files and links; those in folders only when they were counted.
+    pub files: u64,
+    /// Bytes of these files.
+    pub bytes: u64,
+    /// Folders that were left out as a whole.
+    pub directories: u64,
+    /// One of the paths.
+    pub example: Vec<u8>,
+}
+
+/// A path that could not be recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkippedPath {
+    /// The path; its names may be ones that no tree can hold.
+    pub path: Vec<u8>,
+    /// What kind of reason.
+    pub kind: SkipKind,
+    /// The reason, for people.
+    pub reason: String,
+}
+
+/// What was found and done.
+#[derive(Clone, Debug, Default)]
+pub struct PushReport {
+    /// How the workspace differs from the version before.
+    pub changes: ChangeCounts,
+    /// The paths that differ; only in a dry run.
+    pub changed_paths: Vec<Change>,
+    /// Files and links of the workspace.
+    pub files: u64,
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// Bytes of new contents, trees among them.
+    pub new_bytes: u64,
+    /// Bytes that the store grew by.
+    pub stored_bytes: u64,
+    /// What the rules left out.
+    pub by_rules: Vec<LeftOutByRule>,
+    /// What could not be recorded; the first of them.
+    pub skipped: Vec<SkippedPath>,
+    /// How many could not be recorded.
+    pub skipped_total: u64,
+    /// Files that changed during each try to read them: what is recorded may be a mix of several moments.
+    pub unstable: Vec<RelPath>,
+}
+
+impl PushReport {
+    /// Whether everything was recorded that the rules do not exclude.
+    pub fn is_complete(&self) -> bool {
+        self.skipped_total == 0 && self.unstable.is_empty()
+    }
+}
+
+/// What became of a push.
+#[derive(Clone, Debug)]
+pub enum PushOutcome {
+    /// The workspace is as the newest version has it; no version was made.
+    Unchanged {
+        /// The newest version.
+        newest: Option<VersionNumber>,
+        /// What was found.
+        report: PushReport,
+    },
+    /// A version was made, and is the active one.
+    Made {
+        /// Its number.
+        version: VersionNumber,
+        /// Its tree.
+        root: ObjectId,
+        /// What was recorded.
+        report: PushReport,
+    },
+    /// A dry run: this version would be made.
+    WouldMake {
+        /// The number that it would have.
+        version: VersionNumber,
+        /// What would be recorded.
+        report: PushReport,
+    },
+}
+
+/// Records the workspace as the next version and makes it the active one. With nothing changed nothing is written.
+///
+/// # Durability
+/// A version that is returned is durable and complete, but for what the report names. After a crash before that there is no
+/// trace of it.
+pub fn push(workspace: &mut Workspace, options: &PushOptions, host: &dyn Host) -> OpsResult<PushOutcome> {
+    check_texts(options)?;
+    let _looking = workspace.lock_checkout(LockMode::Shared, host)?;
+    if options.dry_run { dry_run(workspace, options, host) } else { record(workspace, options, host) }
+}
+
+/// Records the workspace; the caller holds the checkout lock.
+pub(super) fn record(workspace: &mut Workspace, options: &PushOptions, host: &dyn Host) -> OpsResult<PushOutcome> {
+    workspace.store.sweep_tmp()?;
+    let batch = workspace.store.batch();
+    let mut snapshot = look(workspace, options, Some(&batch), host)?;
+    batch.prepare()?;
+    let mut publishing = workspace.begin_publish(host)?;
+    let newest = publishing.workspace().newest()?;
+    let newest_root = newest.as_ref().map(|row| row.record.root);
+    if newest_root == Some(snapshot.tree.root) && !options.allow_empty {
+        snapshot.update_cache(publishing.workspace());
+        return Ok(PushOutcome::Unchanged { newest: publishing.head.newest, report: report(&snapshot) });
+    }
+    let store = &publishing.workspace().store;
+    let changes = count_changes(store, &snapshot, newest_root.as_ref())?;
+    let (version, root) = (publishing.next_number(), snapshot.tree.root);
+    let body = RecordBody::Version(version_record(version, &snapshot, changes, options));
+    let Published { raw_bytes: new_bytes, stored_bytes, .. } = publishing.commit(batch, body, host)?;
+    snapshot.update_cache(publishing.workspace());
+    let report = PushReport { changes, new_bytes, stored_bytes, ..report(&snapshot) };
+    Ok(PushOutcome::Made { version, root, report })
+}
+
+fn dry_run(workspace: &mut Workspace, options: &PushOptions, host: &dyn Host) -> OpsResult<PushOutcome> {
+    let snapshot = look(workspace, options, None, host)?;
+    let newest = workspace.newest()?;
+    let newest_root = newest.as_ref().map(|row| row.record.root);
+    let report = report(&snapshot);
+    if newest_root == Some(snapshot.tree.root) && !options.allow_empty {
+        return Ok(PushOutcome::Unchanged { newest: newest.map(|row| row.record.number), report });
+    }
+    let mut counter = ChangeCounter::default();
+    let mut changed_paths = Vec::new();
+    diff(&snapshot.trees(&workspace.store), newest_root.as_ref(), Some(&snapshot.tree.root), &mut |change| {
+        counter.add(&change);
+        changed_paths.push(change);
+    })?;
+    let version = VersionNumber(newest.map_or(0, |row| row.record.number.0) + 1);
+    Ok(PushOutcome::WouldMake { version, report: PushReport { changes: counter.counts(), changed_paths, ..report } })
+}
+
+/// Takes the snapshot, and refuses one that the rules have emptied.
+fn look(workspace: &Workspace, options: &PushOptions, batch: Option<&Batch>, host: &dyn Host) -> OpsResult<Snapshot> {
+    let is_first = workspace.log.head()?.newest.is_none();
+    let snapshot_options = SnapshotOptions {
+        rehash: options.rehash,
+        measure_left_out: is_first || options.dry_run,
+        stat_trust_age_ms: options.stat_trust_age_ms,
+    };
+    let snapshot = snapshot::take(workspace, &snapshot_options, batch, host)?;
+    if !options.force {
+        refuse_nearly_nothing(&snapshot)?;
+    }
+    Ok(snapshot)
+}
+
+fn refuse_nearly_nothing(snapshot: &Snapshot) -> OpsResult<()> {
+    let recorded = snapshot.tree.files;
+    let left_out = snapshot.scan.left_out();
+    let from_files = left_out.iter().filter(|(rule, _)| rule.contains(':'));
+    let Some((rule, counts)) = from_files.max_by_key(|(_, counts)| counts.files + counts.directories) else { return Ok(()) };
+    let seen = recorded + counts.files + counts.directories;
+    if seen < NEARLY_NOTHING_SEEN_MIN && recorded > 0 || recorded * NEARLY_NOTHING_SHARE >= seen {
+        return Ok(());
+    }
+    Err(OpsError::NearlyNothingLeft { rule: rule.to_string(), recorded, seen })
+}
+
+fn count_changes(store: &Store, snapshot: &Snapshot, newest_root: Option<&ObjectId>) -> OpsResult<ChangeCounts> {
+    if newest_root.is_none() {
+        return Ok(ChangeCounts { added: snapshot.tree.files, ..ChangeCounts::default() });
+    }
+    let mut counter = ChangeCounter::default();
+    diff(&snapshot.trees(store), newest_root, Some(&snapshot.tree.root), &mut |change| counter.add(&change))?;
+    Ok(counter.counts())
+}
+
+fn version_record(number: VersionNumber, snapshot: &Snapshot, changes: ChangeCounts, options: &PushOptions) -> VersionRecord {
+    VersionRecord {
+        number,
+        root: snapshot.tree.root,
+        by: options.by.clone(),
+        triggered_by: options.triggered_by.clone(),
+        message: options.message.clone(),
+        changes,
+        files: snapshot.tree.files,
+        bytes: snapshot.tree.bytes,
+        left_out: snapshot.scan.skipped().1 + snapshot.unstable.len() as u64,
+    }
+}
+
+/// What a snapshot says in a report.
+pub(super) fn report(snapshot: &Snapshot) -> PushReport {
+    let (skipped, skipped_total) = snapshot.scan.skipped();
+    let to_path = |skip: crate::workspace::scan::Skipped| SkippedPath { path: skip.path, kind: skip.kind, reason: skip.why.into() };
+    PushReport {
+        files: snapshot.tree.files,
+        bytes: snapshot.tree.bytes,
+        by_rules: snapshot.scan.left_out().into_iter().map(|(rule, counts)| by_rule(&rule, counts)).collect(),
+        skipped: skipped.into_iter().map(to_path).collect(),
+        skipped_total,
+        unstable: snapshot.unstable.clone(),
+        ..PushReport::default()
+    }
+}
+
+fn by_rule(rule: &str, counts: LeftOut) -> LeftOutByRule {
+    let LeftOut { files, bytes, directories, example } = counts;
+    LeftOutByRule { rule: rule.to_owned(), files, bytes, directories, example }
+}
+
+fn check_texts(options: &PushOptions) -> OpsResult<()> {
+    for (what, text) in [("message", &options.message), ("trigger", &options.triggered_by), ("author", &options.by)] {
+        if text.len() > TEXT_BYTES_MAX {
+            return Err(OpsError::TextTooLong { what, bytes: text.len(), bytes_max: TEXT_BYTES_MAX });
+        }
+    }
+    Ok(())
+}

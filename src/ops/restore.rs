@@ -1,0 +1,251 @@
+//! Brings a version, or a part of it, into another folder, or single paths of it into the workspace.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::checkout::{Checkout, StoreContents, check_out};
+use super::rollback::save_present;
+use super::select::PathSelection;
+use super::{Host, OpsError, OpsResult, Phase, Workspace};
+use crate::disk::{Dir, DiskError, LockMode, RootOf};
+use crate::format::record::{ChangeCounts, RecordBody, VersionNumber, VersionRecord};
+use crate::format::tree::{Entry, Node, Tree, TreeBuilder};
+use crate::id::{ObjectId, ObjectKind};
+use crate::path::RelPath;
+use crate::store::{Batch, Store, Writer};
+use crate::tree::{OwnedNode, walk};
+use crate::version_log::VersionRow;
+use crate::workspace::checkout::{MaterializeOptions, Watch, materialize};
+
+/// Where to.
+#[derive(Clone, Debug)]
+pub enum RestoreTarget {
+    /// A folder that does not exist yet or is empty.
+    Directory(PathBuf),
+    /// The workspace, in place of what is there.
+    Workspace,
+}
+
+/// What to restore.
+#[derive(Clone, Debug)]
+pub struct RestoreOptions {
+    /// From which version; else from the active one.
+    pub version: Option<VersionNumber>,
+    /// Where to.
+    pub target: RestoreTarget,
+    /// Which paths and patterns; empty means all.
+    pub patterns: Vec<String>,
+    /// Who does it.
+    pub by: String,
+    /// Only say what would be written.
+    pub dry_run: bool,
+}
+
+/// What was restored.
+#[derive(Clone, Debug)]
+pub struct RestoreOutcome {
+    /// From which version.
+    pub version: VersionNumber,
+    /// Files and links that were written.
+    pub files: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// The version that holds what was not yet saved; only for the workspace.
+    pub saved: Option<VersionNumber>,
+    /// The version that was appended; only for the workspace.
+    pub appended: Option<VersionNumber>,
+    /// Where bytes are now that somebody wrote meanwhile; only for the workspace.
+    pub conflict_copies: Vec<RelPath>,
+    /// The paths that were or would be written; only in a dry run.
+    pub planned: Vec<RelPath>,
+}
+
+/// Restores. Into a folder, nothing that exists is ever replaced. Into the workspace, the present state is recorded first, paths
+/// that the version does not have stay, and the result is appended as a version of its own.
+///
+/// # Durability
+/// On return what was written is durable.
+pub fn restore(workspace: &mut Workspace, options: &RestoreOptions, host: &dyn Host) -> OpsResult<RestoreOutcome> {
+    let number = match options.version {
+        Some(number) => number,
+        None => workspace.log.head()?.active.ok_or(OpsError::NoVersion)?,
+    };
+    let row = workspace.usable_version(number)?;
+    let selection = PathSelection::new(&options.patterns)?;
+    let selected = selected_paths(&workspace.store, &row, &selection)?;
+    if options.dry_run {
+        let bytes = selected.values().map(bytes_of).sum();
+        let planned: Vec<RelPath> = selected.into_iter().filter(|(_, node)| !node.is_directory()).map(|(path, _)| path).collect();
+        return Ok(RestoreOutcome { planned: planned.clone(), ..nothing(number, planned.len() as u64, bytes) });
+    }
+    match &options.target {
+        RestoreTarget::Directory(path) => to_directory(workspace, &row, path, &selection, &selected, host),
+        RestoreTarget::Workspace => to_workspace(workspace, &row, options, &selection, host),
+    }
+}
+
+fn nothing(version: VersionNumber, files: u64, bytes: u64) -> RestoreOutcome {
+    RestoreOutcome { version, files, bytes, saved: None, appended: None, conflict_copies: Vec::new(), planned: Vec::new() }
+}
+
+fn bytes_of(node: &OwnedNode) -> u64 {
+    match node {
+        OwnedNode::File { bytes, .. } => *bytes,
+        OwnedNode::Directory { .. } | OwnedNode::Symlink { .. } => 0,
+    }
+}
+
+/// The selected paths of a version. A path or pattern that fits nothing is an error.
+fn selected_paths(store: &Store, row: &VersionRow, selection: &PathSelection) -> OpsResult<BTreeMap<RelPath, OwnedNode>> {
+    let mut selected = BTreeMap::new();
+    walk(store, &row.record.root, selection, &mut |path, node| {
+        selected.insert(path.clone(), node);
+    })?;
+    if selected.is_empty() && !selection.is_all() {
+        return Err(OpsError::NoMatch { number: row.record.number, pattern: selection.describe() });
+    }
+    Ok(selected)
+}
+
+fn to_directory(
+    workspace: &Workspace,
+    row: &VersionRow,
+    path: &Path,
+    selection: &PathSelection,
+    selected: &BTreeMap<RelPath, OwnedNode>,
+    host: &dyn Host,
+) -> OpsResult<RestoreOutcome> {
+    std::fs::create_dir_all(path).map_err(|error| DiskError::new("make the folder", path, error))?;
+    let target = Dir::open(path, RootOf::UserPath)?;
+    if !target.names()?.is_empty() {
+        return Err(OpsError::NotEmpty { path: path.to_path_buf() });
+    }
+    let expected: u64 = selected.values().map(bytes_of).sum();
+    let options = MaterializeOptions {
+        selection: if selection.is_all() { None } else { Some(selection) },
+        expected_bytes: Some(expected),
+        sync: true,
+        ..MaterializeOptions::default()
+    };
+    let progress = |_files: u64, bytes: u64| host.progress(Phase::Writing, bytes, Some(expected));
+    let watch = Watch { progress: &progress, cancel: host.cancel_flag() };
+    let store = &workspace.store;
+    let written = materialize(&target, store, &row.record.root, &StoreContents(store), options, watch, &|_, _| ())?;
+    Ok(nothing(row.record.number, written.files, written.bytes))
+}
+
+fn to_workspace(
+    workspace: &mut Workspace,
+    row: &VersionRow,
+    options: &RestoreOptions,
+    selection: &PathSelection,
+    host: &dyn Host,
+) -> OpsResult<RestoreOutcome> {
+    let _changing = workspace.lock_checkout(LockMode::Exclusive, host)?;
+    let what = if selection.is_all() { "everything".to_owned() } else { selection.describe() };
+    let trigger = format!("restore of {what} from {}", row.record.number);
+    let (from, saved) = save_present(workspace, &options.by, &format!("before {trigger}"), host)?;
+    let (to, totals) = overlay(workspace, &from, row, selection, host)?;
+    if to == from {
+        return Ok(RestoreOutcome { saved, ..nothing(row.record.number, 0, 0) });
+    }
+    let version = VersionRecord {
+        number: VersionNumber(0),
+        root: to,
+        by: options.by.clone(),
+        triggered_by: trigger,
+        message: String::new(),
+        changes: ChangeCounts::default(),
+        files: totals.0,
+        bytes: totals.1,
+        left_out: 0,
+    };
+    let (done, version) = check_out(workspace, &Checkout { from, to, version }, host)?;
+    Ok(RestoreOutcome {
+        saved,
+        appended: Some(version.number),
+        conflict_copies: done.conflict_copies,
+        ..nothing(row.record.number, done.totals.write_files, done.totals.write_bytes)
+    })
+}
+
+/// The tree of the workspace with the selected paths as the version has them, put into the store with an entry of the log that
+/// says what for: a checkout that is interrupted needs both its trees. Also files and bytes of it.
+fn overlay(
+    workspace: &mut Workspace,
+    from: &ObjectId,
+    row: &VersionRow,
+    selection: &PathSelection,
+    host: &dyn Host,
+) -> OpsResult<(ObjectId, (u64, u64))> {
+    let mut paths: BTreeMap<RelPath, OwnedNode> = BTreeMap::new();
+    walk(&workspace.store, from, &(), &mut |path, node| drop(paths.insert(path.clone(), node)))?;
+    for (path, node) in selected_paths(&workspace.store, row, selection)? {
+        put_over(&mut paths, path, node);
+    }
+    let files = paths.values().filter(|node| !node.is_directory()).count() as u64;
+    let bytes = paths.values().map(bytes_of).sum();
+    let batch = workspace.store.batch();
+    let root = write_trees(&workspace.store, &batch, &paths)?;
+    if root != *from {
+        let mut publishing = workspace.begin_publish(host)?;
+        publishing.commit(batch, RecordBody::Restore(root), host)?;
+    }
+    Ok((root, (files, bytes)))
+}
+
+/// Puts a node at a path: the folders above become folders, and what is below a file goes.
+fn put_over(paths: &mut BTreeMap<RelPath, OwnedNode>, path: RelPath, node: OwnedNode) {
+    let mut above = path.split_last().map(|(above, _)| above);
+    while let Some(folder) = above.filter(|folder| !folder.is_root()) {
+        if !paths.get(&folder).is_some_and(OwnedNode::is_directory) {
+            paths.insert(folder.clone(), OwnedNode::Directory { mode: 0o755, id: ObjectId::ZERO });
+        }
+        above = folder.split_last().map(|(above, _)| above);
+    }
+    if !node.is_directory() && paths.get(&path).is_some_and(OwnedNode::is_directory) {
+        paths.retain(|below, _| !below.starts_with(&path));
+    }
+    paths.insert(path, node);
+}
+
+/// Writes the trees of all folders, those below first, and gives the root's id.
+fn write_trees(store: &Store, batch: &Batch, paths: &BTreeMap<RelPath, OwnedNode>) -> OpsResult<ObjectId> {
+    let mut writer = Writer::new(store, batch)?;
+    let mut folders: BTreeMap<RelPath, BTreeMap<Vec<u8>, OwnedNode>> = BTreeMap::from([(RelPath::root(), BTreeMap::new())]);
+    for (path, node) in paths {
+        if node.is_directory() {
+            folders.entry(path.clone()).or_default();
+        }
+        if let Some((folder, name)) = path.split_last() {
+            folders.entry(folder).or_default().insert(name.to_vec(), node.clone());
+        }
+    }
+    let mut order: Vec<RelPath> = folders.keys().cloned().collect();
+    order.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
+    let mut root = ObjectId::ZERO;
+    for path in order {
+        let Some(entries) = folders.remove(&path) else { continue };
+        let tree = tree_of(&entries);
+        root = writer.put(ObjectKind::Tree, tree.as_bytes(), None)?;
+        if let Some((above, name)) = path.split_last()
+            && let Some(OwnedNode::Directory { id, .. }) = folders.get_mut(&above).and_then(|entries| entries.get_mut(name))
+        {
+            *id = root;
+        }
+    }
+    Ok(root)
+}
+
+fn tree_of(entries: &BTreeMap<Vec<u8>, OwnedNode>) -> Tree {
+    let mut tree = TreeBuilder::new();
+    for (name, node) in entries {
+        let node = match node {
+            OwnedNode::File { mode, bytes, id } => Node::File { mode: *mode, bytes: *bytes, id: *id },
+            OwnedNode::Directory { mode, id } => Node::Directory { mode: *mode, id: *id },
+            OwnedNode::Symlink { target } => Node::Symlink { target },
+        };
+        tree.push(Entry { name, node });
+    }
+    tree.finish()
+}

@@ -1,0 +1,200 @@
+//! Brings a version back into the workspace and appends it as the newest.
+
+use super::checkout::{self, CheckedOut, Checkout, check_out};
+use super::push::{PushOptions, PushOutcome, record};
+use super::snapshot::{self, SnapshotOptions};
+use super::{Host, OpsError, OpsResult, PushReport, Workspace};
+use crate::disk::LockMode;
+use crate::format::record::{ChangeCounts, VersionNumber, VersionRecord};
+use crate::id::ObjectId;
+use crate::path::RelPath;
+use crate::tree::{ChangeCounter, diff};
+use crate::version_log::VersionRow;
+use crate::workspace::checkout::{Action, CheckoutPlan};
+use crate::workspace::scan::SkipKind;
+
+/// How the trigger of a rollback begins.
+const TRIGGER: &str = "rollback to ";
+/// At most so many paths stand in an error.
+const PATHS_NAMED_MAX: usize = 20;
+
+/// What to roll back to.
+#[derive(Clone, Debug)]
+pub struct RollbackOptions {
+    /// The version to bring back.
+    pub version: VersionNumber,
+    /// Who does it.
+    pub by: String,
+}
+
+/// What a rollback would do.
+#[derive(Clone, Debug)]
+pub struct RollbackPlan {
+    /// The version to bring back.
+    pub target: VersionNumber,
+    /// How the workspace differs from the newest version: that is recorded first.
+    pub unsaved: Option<ChangeCounts>,
+    /// Files and links that are written.
+    pub write: Vec<RelPath>,
+    /// Files, links and folders that go.
+    pub remove: Vec<RelPath>,
+    /// Paths of which only permission bits change.
+    pub chmod: Vec<RelPath>,
+    /// Paths that differ and are not touched, because the ignore rules exclude them.
+    pub left_alone: Vec<RelPath>,
+    /// Bytes that are written.
+    pub write_bytes: u64,
+}
+
+impl RollbackPlan {
+    /// Whether the workspace is already as the version has it.
+    pub fn is_empty(&self) -> bool {
+        self.write.is_empty() && self.remove.is_empty() && self.chmod.is_empty()
+    }
+}
+
+/// What a rollback did.
+#[derive(Clone, Debug)]
+pub struct RollbackOutcome {
+    /// The version that was brought back.
+    pub target: VersionNumber,
+    /// The version that was appended; `None` when the newest version has the same contents already.
+    pub version: Option<VersionNumber>,
+    /// The version that holds what was not yet saved.
+    pub saved: Option<VersionNumber>,
+    /// Files and links that were written.
+    pub written: u64,
+    /// Files and links that went.
+    pub removed: u64,
+    /// Bytes that were written.
+    pub bytes: u64,
+    /// Paths that were not touched because the ignore rules exclude them.
+    pub left_alone: Vec<RelPath>,
+    /// Folders that stay because something is in them that no version holds.
+    pub kept: Vec<RelPath>,
+    /// Where bytes are now that somebody wrote meanwhile.
+    pub conflict_copies: Vec<RelPath>,
+    /// Paths that somebody changed after they were written, with what differs.
+    pub changed_since: Vec<String>,
+    /// Files that were read back and found equal.
+    pub proved_files: u64,
+}
+
+/// Says what a rollback would do. Changes nothing.
+pub fn rollback_plan(workspace: &mut Workspace, options: &RollbackOptions, host: &dyn Host) -> OpsResult<RollbackPlan> {
+    let _looking = workspace.lock_checkout(LockMode::Shared, host)?;
+    let target = workspace.usable_version(options.version)?;
+    let snapshot = snapshot::take(workspace, &SnapshotOptions::default(), None, host)?;
+    let trees = snapshot.trees(&workspace.store);
+    let newest = workspace.newest()?.map(|row| row.record.root);
+    let mut unsaved = ChangeCounter::default();
+    diff(&trees, newest.as_ref(), Some(&snapshot.tree.root), &mut |change| unsaved.add(&change))?;
+    let mut changes = Vec::new();
+    diff(&trees, Some(&snapshot.tree.root), Some(&target.record.root), &mut |change| changes.push(change))?;
+    let plan = checkout::plan(workspace, changes)?;
+    let unsaved = (newest != Some(snapshot.tree.root)).then(|| unsaved.counts());
+    Ok(describe(options.version, unsaved, &plan))
+}
+
+fn describe(target: VersionNumber, unsaved: Option<ChangeCounts>, plan: &CheckoutPlan) -> RollbackPlan {
+    let paths_of = |wanted: &[Action]| -> Vec<RelPath> {
+        plan.places().iter().filter(|place| wanted.contains(&place.action)).map(|place| place.path.clone()).collect()
+    };
+    let is_written = |place: &&crate::workspace::checkout::Place| {
+        place.action.writes() && place.to.as_ref().is_some_and(|node| !node.is_directory())
+    };
+    RollbackPlan {
+        target,
+        unsaved,
+        write: plan.places().iter().filter(is_written).map(|place| place.path.clone()).collect(),
+        remove: paths_of(&[Action::Remove, Action::RemoveDirectory]),
+        chmod: paths_of(&[Action::Chmod]),
+        left_alone: plan.left_alone().iter().map(|left| left.path.clone()).collect(),
+        write_bytes: plan.totals().write_bytes,
+    }
+}
+
+/// Brings a version back: records the present state if it is in no version, changes what differs and nothing else, reads it
+/// back, and appends the version as the newest.
+///
+/// # Durability
+/// On return workspace and version are durable. After an error the workspace is as it was; after a crash the next command
+/// brings the rollback to its end.
+pub fn rollback(workspace: &mut Workspace, options: &RollbackOptions, host: &dyn Host) -> OpsResult<RollbackOutcome> {
+    let _changing = workspace.lock_checkout(LockMode::Exclusive, host)?;
+    let target = workspace.usable_version(options.version)?;
+    let trigger = format!("{TRIGGER}{}", options.version);
+    let (from, saved) = save_present(workspace, &options.by, &format!("before {trigger}"), host)?;
+    if from == target.record.root {
+        return Ok(nothing_to_do(options.version, saved));
+    }
+    let checkout = Checkout { from, to: target.record.root, version: appended(&target, &options.by, trigger) };
+    let (done, version) = check_out(workspace, &checkout, host)?;
+    Ok(outcome(options.version, Some(version.number), saved, done))
+}
+
+/// The version that was the newest before the last rollback.
+pub fn undo_target(workspace: &Workspace) -> OpsResult<VersionNumber> {
+    let versions = workspace.log.versions_newest_first(None)?;
+    let last = versions.iter().position(|row| row.record.triggered_by.starts_with(TRIGGER)).ok_or(OpsError::NoRollback)?;
+    versions.get(last + 1).map(|row| row.record.number).ok_or(OpsError::NoRollback)
+}
+
+/// Records what is in no version yet. Gives the tree that the workspace has, and the version if one was made. What cannot
+/// be recorded stops whatever was to follow.
+pub(super) fn save_present(
+    workspace: &mut Workspace,
+    by: &str,
+    triggered_by: &str,
+    host: &dyn Host,
+) -> OpsResult<(ObjectId, Option<VersionNumber>)> {
+    let options = PushOptions { by: by.to_owned(), triggered_by: triggered_by.to_owned(), force: true, ..PushOptions::default() };
+    match record(workspace, &options, host)? {
+        PushOutcome::Made { version, root, report } => {
+            refuse_unrecordable(&report)?;
+            Ok((root, Some(version)))
+        }
+        PushOutcome::Unchanged { report, .. } | PushOutcome::WouldMake { report, .. } => {
+            refuse_unrecordable(&report)?;
+            Ok((workspace.newest()?.ok_or(OpsError::NoVersion)?.record.root, None))
+        }
+    }
+}
+
+fn refuse_unrecordable(report: &PushReport) -> OpsResult<()> {
+    // Pipes, sockets and devices have no bytes that could be lost; the checkout never removes them.
+    let unreadable = report.skipped.iter().filter(|skip| skip.kind != SkipKind::Special);
+    let mut paths: Vec<String> =
+        unreadable.map(|skip| format!("{} ({})", String::from_utf8_lossy(&skip.path), skip.reason)).collect();
+    paths.extend(report.unstable.iter().map(|path| format!("{path} (it changes all the time)")));
+    if paths.is_empty() {
+        return Ok(());
+    }
+    let total = paths.len() as u64;
+    paths.truncate(PATHS_NAMED_MAX);
+    Err(OpsError::Unrecordable { paths, total })
+}
+
+fn appended(target: &VersionRow, by: &str, triggered_by: String) -> VersionRecord {
+    VersionRecord { by: by.to_owned(), triggered_by, message: String::new(), left_out: 0, ..target.record.clone() }
+}
+
+fn nothing_to_do(target: VersionNumber, saved: Option<VersionNumber>) -> RollbackOutcome {
+    outcome(target, None, saved, CheckedOut::default())
+}
+
+fn outcome(target: VersionNumber, version: Option<VersionNumber>, saved: Option<VersionNumber>, done: CheckedOut) -> RollbackOutcome {
+    RollbackOutcome {
+        target,
+        version,
+        saved,
+        written: done.totals.write_files,
+        removed: done.totals.remove_files,
+        bytes: done.totals.write_bytes,
+        left_alone: done.left_alone,
+        kept: done.kept,
+        conflict_copies: done.conflict_copies,
+        changed_since: done.changed_since,
+        proved_files: done.proved_files,
+    }
+}

@@ -1,0 +1,262 @@
+//! Reads the files that changed and puts their contents away: several threads, each with its own reader and compressor.
+
+use std::io::Read;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use super::jobs::{Job, ToRead};
+use crate::format::stat_cache::StatKey;
+use crate::id::{IdHasher, ObjectId, ObjectKind};
+use crate::limits::{READ_BUFFER_BYTES, READ_TRIES, WHOLE_BYTES_MAX};
+use crate::ops::{Host, OpsError, OpsResult, Phase};
+use crate::store::{Batch, Store, StoreError, Writer};
+use crate::workspace::scan::{OpenError, OpenFile, WorkspaceRoot};
+
+/// What reading a file gave.
+#[derive(Debug)]
+pub enum Taken {
+    /// Its content, and what the file looked like while it was read.
+    Content {
+        /// Id of the content.
+        id: ObjectId,
+        /// Length of the content in bytes.
+        bytes: u64,
+        /// What the file looked like.
+        stat: StatKey,
+        /// It changed during each of the tries: the content may be a mix of several moments.
+        unstable: bool,
+    },
+    /// It cannot be read.
+    Not(OpenError),
+}
+
+/// Reads all files and puts their contents into `batch`; without one their ids are only computed. `on_taken` gets the
+/// place of each file in the list and what reading it gave, in no order, on the calling thread.
+pub fn take_in(
+    root: &WorkspaceRoot,
+    store: &Store,
+    batch: Option<&Batch>,
+    files: &[ToRead],
+    jobs: &[Job],
+    threads: usize,
+    host: &dyn Host,
+    on_taken: &mut dyn FnMut(usize, Taken),
+) -> OpsResult<()> {
+    let total = files.iter().map(|file| file.bytes).sum();
+    let shared = Shared { root, store, batch, files, jobs, host, next: AtomicUsize::new(0), done_bytes: AtomicU64::new(0), total };
+    let (sender, receiver) = mpsc::channel();
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads.min(jobs.len()).max(1))
+            .map(|_| {
+                let sender = sender.clone();
+                let shared = &shared;
+                scope.spawn(move || Worker::new(shared, sender)?.run())
+            })
+            .collect();
+        drop(sender);
+        receiver.iter().for_each(|(place, taken)| on_taken(place, taken));
+        let results: Vec<OpsResult<()>> =
+            workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect();
+        results.into_iter().collect()
+    })
+}
+
+struct Shared<'a> {
+    root: &'a WorkspaceRoot,
+    store: &'a Store,
+    batch: Option<&'a Batch>,
+    files: &'a [ToRead],
+    jobs: &'a [Job],
+    host: &'a dyn Host,
+    next: AtomicUsize,
+    done_bytes: AtomicU64,
+    total: u64,
+}
+
+struct Worker<'a> {
+    shared: &'a Shared<'a>,
+    sender: mpsc::Sender<(usize, Taken)>,
+    writer: Option<Writer<'a>>,
+}
+
+/// A file's content in memory, if it could be read.
+type WholeFile = Result<(Vec<u8>, StatKey, bool), OpenError>;
+
+impl<'a> Worker<'a> {
+    fn new(shared: &'a Shared<'a>, sender: mpsc::Sender<(usize, Taken)>) -> OpsResult<Self> {
+        let writer = shared.batch.map(|batch| Writer::new(shared.store, batch)).transpose()?;
+        Ok(Self { shared, sender, writer })
+    }
+
+    fn run(mut self) -> OpsResult<()> {
+        while let Some(job) = self.shared.jobs.get(self.shared.next.fetch_add(1, Ordering::Relaxed)) {
+            if self.shared.host.cancel_flag().load(Ordering::Relaxed) {
+                return Err(OpsError::Cancelled);
+            }
+            let worked = match job {
+                Job::Group(places) => self.take_group(places),
+                Job::Single(place) => self.take_single(*place),
+                Job::Large(place) => self.take_large(*place),
+            };
+            if worked.is_err() {
+                // The others have nothing more to do either.
+                self.shared.next.store(self.shared.jobs.len(), Ordering::Relaxed);
+                return worked;
+            }
+        }
+        Ok(())
+    }
+
+    fn take_group(&mut self, places: &[usize]) -> OpsResult<()> {
+        let mut read = Vec::with_capacity(places.len());
+        for &place in places {
+            match self.read_whole(place)? {
+                Some(Ok(whole)) => read.push((place, whole)),
+                Some(Err(error)) => self.tell(place, Taken::Not(error)),
+                None => self.take_large(place)?,
+            }
+        }
+        let contents: Vec<&[u8]> = read.iter().map(|(_, (content, ..))| content.as_slice()).collect();
+        let ids = match &mut self.writer {
+            Some(writer) => writer.put_group(ObjectKind::Blob, &contents)?,
+            None => contents.iter().map(|content| ObjectId::of(ObjectKind::Blob, content)).collect(),
+        };
+        for ((place, (content, stat, unstable)), id) in read.into_iter().zip(ids) {
+            self.tell(place, Taken::Content { id, bytes: content.len() as u64, stat, unstable });
+        }
+        Ok(())
+    }
+
+    fn take_single(&mut self, place: usize) -> OpsResult<()> {
+        let (content, stat, unstable) = match self.read_whole(place)? {
+            Some(Ok(whole)) => whole,
+            Some(Err(error)) => {
+                self.tell(place, Taken::Not(error));
+                return Ok(());
+            }
+            None => return self.take_large(place),
+        };
+        let base = self.shared.files[place].base;
+        let id = match &mut self.writer {
+            Some(writer) => writer.put(ObjectKind::Blob, &content, base.as_ref())?,
+            None => ObjectId::of(ObjectKind::Blob, &content),
+        };
+        self.tell(place, Taken::Content { id, bytes: content.len() as u64, stat, unstable });
+        Ok(())
+    }
+
+    fn take_large(&mut self, place: usize) -> OpsResult<()> {
+        let file = &self.shared.files[place];
+        for last_try in (1..=READ_TRIES).map(|count| count == READ_TRIES) {
+            let mut open = match self.shared.root.open_file(&file.path) {
+                Ok(open) => open,
+                Err(error) => {
+                    self.tell(place, Taken::Not(error));
+                    return Ok(());
+                }
+            };
+            let source = Watched { file: &mut open.file, host: self.shared.host, shared: self.shared };
+            let taken = match &mut self.writer {
+                Some(writer) => writer.put_stream(ObjectKind::Blob, source, file.base.as_ref()),
+                None => hash_stream(source),
+            };
+            let (id, bytes) = match taken {
+                Err(StoreError::Source(_)) if self.shared.host.cancel_flag().load(Ordering::Relaxed) => return Err(OpsError::Cancelled),
+                Err(StoreError::Source(error)) => {
+                    self.tell(place, Taken::Not(OpenError::Unreadable(error)));
+                    return Ok(());
+                }
+                other => other?,
+            };
+            let (stat, stable) = seen_unchanged(&open, bytes);
+            if stable || last_try {
+                self.tell(place, Taken::Content { id, bytes, stat, unstable: !stable });
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a file of at most [`WHOLE_BYTES_MAX`] bytes, again when it changed meanwhile. `None` when it has become larger.
+    fn read_whole(&self, place: usize) -> OpsResult<Option<WholeFile>> {
+        let file = &self.shared.files[place];
+        for last_try in (1..=READ_TRIES).map(|count| count == READ_TRIES) {
+            let mut open = match self.shared.root.open_file(&file.path) {
+                Ok(open) => open,
+                Err(error) => return Ok(Some(Err(error))),
+            };
+            let mut content = Vec::with_capacity((open.stat.bytes as usize).min(WHOLE_BYTES_MAX) + 1);
+            if let Err(error) = (&mut open.file).take(WHOLE_BYTES_MAX as u64 + 1).read_to_end(&mut content) {
+                return Ok(Some(Err(OpenError::Unreadable(error))));
+            }
+            if content.len() > WHOLE_BYTES_MAX {
+                return Ok(None);
+            }
+            let (stat, stable) = seen_unchanged(&open, content.len() as u64);
+            if stable || last_try {
+                self.count(content.len() as u64);
+                return Ok(Some(Ok((content, stat, !stable))));
+            }
+        }
+        Ok(None)
+    }
+
+    fn tell(&self, place: usize, taken: Taken) {
+        // The receiver lives as long as the workers.
+        let _ = self.sender.send((place, taken));
+    }
+
+    fn count(&self, bytes: u64) {
+        self.shared.count(bytes);
+    }
+}
+
+impl Shared<'_> {
+    fn count(&self, bytes: u64) {
+        let done = self.done_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        self.host.progress(Phase::Storing, done, Some(self.total));
+    }
+}
+
+/// What the file looks like now, and whether that is what it looked like before so many bytes were read.
+fn seen_unchanged(open: &OpenFile, bytes: u64) -> (StatKey, bool) {
+    match open.stat_again() {
+        Ok(stat) => (stat, stat == open.stat && stat.bytes == bytes),
+        Err(_) => (open.stat, false),
+    }
+}
+
+/// A large file that is being read: counts what was read, and ends when the user wants to stop.
+struct Watched<'a> {
+    file: &'a mut std::fs::File,
+    host: &'a dyn Host,
+    shared: &'a Shared<'a>,
+}
+
+impl Read for Watched<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.host.cancel_flag().load(Ordering::Relaxed) {
+            return Err(std::io::ErrorKind::ConnectionAborted.into());
+        }
+        let count = self.file.read(buffer)?;
+        self.shared.count(count as u64);
+        Ok(count)
+    }
+}
+
+fn hash_stream(mut source: impl Read) -> Result<(ObjectId, u64), StoreError> {
+    let mut hasher = IdHasher::new(ObjectKind::Blob);
+    let mut buffer = vec![0; READ_BUFFER_BYTES];
+    let mut bytes = 0;
+    loop {
+        match source.read(&mut buffer) {
+            Ok(0) => return Ok((hasher.finish(), bytes)),
+            Ok(count) => {
+                hasher.update(&buffer[..count]);
+                bytes += count as u64;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(StoreError::Source(error)),
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Divides the files that must be read into jobs for the workers: groups of small new files that share one frame, files of
+//! their own, and large ones that are cut into chunks.
+
+use crate::id::ObjectId;
+use crate::limits::{GROUP_BYTES_TARGET, GROUP_MEMBER_BYTES_MAX, GROUP_MEMBERS_MAX};
+use crate::path::RelPath;
+use crate::store::chunked;
+
+/// A file whose content must be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ToRead {
+    /// The scan's number of the file.
+    pub file: usize,
+    /// Where it is.
+    pub path: RelPath,
+    /// Length when it was scanned, in bytes.
+    pub bytes: u64,
+    /// Content that stood at this path in the newest version.
+    pub base: Option<ObjectId>,
+}
+
+/// Work for one worker: places in the list of files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Small files without a former content: together in one frame.
+    Group(Vec<usize>),
+    /// A file in a frame of its own.
+    Single(usize),
+    /// A file that is read and cut piece by piece.
+    Large(usize),
+}
+
+/// Divides files into jobs. Large files come first, so that the last job to end is a short one. Groups are made of files that
+/// lie in one folder and end alike, as far as there are enough of them: such files have most in common.
+pub fn divide(files: &mut [ToRead]) -> Vec<Job> {
+    files.sort_by_cached_key(|file| group_key(&file.path));
+    let mut large: Vec<usize> = (0..files.len()).filter(|&place| chunked(files[place].bytes)).collect();
+    large.sort_by_key(|&place| std::cmp::Reverse(files[place].bytes));
+    let mut jobs: Vec<Job> = large.into_iter().map(Job::Large).collect();
+    let mut group = Group::default();
+    for (place, file) in files.iter().enumerate() {
+        if chunked(file.bytes) {
+            continue;
+        }
+        if file.base.is_some() || file.bytes > GROUP_MEMBER_BYTES_MAX as u64 {
+            jobs.push(Job::Single(place));
+        } else {
+            jobs.extend(group.add(place, file.bytes));
+        }
+    }
+    jobs.extend(group.finish());
+    jobs
+}
+
+#[derive(Default)]
+struct Group {
+    members: Vec<usize>,
+    bytes: u64,
+}
+
+impl Group {
+    /// Adds a file; gives the group when that fills it.
+    fn add(&mut self, place: usize, bytes: u64) -> Option<Job> {
+        self.members.push(place);
+        self.bytes += bytes;
+        if self.bytes >= GROUP_BYTES_TARGET as u64 || self.members.len() == GROUP_MEMBERS_MAX { self.finish() } else { None }
+    }
+
+    fn finish(&mut self) -> Option<Job> {
+        self.bytes = 0;
+        let members = std::mem::take(&mut self.members);
+        (!members.is_empty()).then_some(Job::Group(members))
+    }
+}
+
+/// Folder, then ending, then name.
+fn group_key(path: &RelPath) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
+    let (folder, name) = path.split_last().map_or((RelPath::root(), &b""[..]), |(folder, name)| (folder, name));
+    let ending = name.iter().rposition(|&byte| byte == b'.').map_or(&b""[..], |dot| &name[dot..]);
+    (folder.as_bytes().to_vec(), ending.to_vec(), name.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::ObjectKind;
+    use crate::limits::WHOLE_BYTES_MAX;
+
+    fn file(path: &str, bytes: u64, base: bool) -> ToRead {
+        let base = base.then(|| ObjectId::of(ObjectKind::Blob, b"old"));
+        ToRead { file: 0, path: RelPath::new(path.as_bytes()).unwrap(), bytes, base }
+    }
+
+    #[test]
+    fn files_go_where_they_belong() {
+        let large = WHOLE_BYTES_MAX as u64 + 1;
+        let mut files = [
+            file("b/z.c", 10, false),
+            file("a/y.h", 10, false),
+            file("a/x.c", 10, false),
+            file("big", large, false),
+            file("bigger", large + 1, true),
+            file("edited", 10, true),
+            file("medium", GROUP_MEMBER_BYTES_MAX as u64 + 1, false),
+        ];
+        let jobs = divide(&mut files);
+        let names = |places: &[usize]| places.iter().map(|&place| files[place].path.to_string()).collect::<Vec<_>>();
+        let described: Vec<(char, Vec<String>)> = jobs
+            .iter()
+            .map(|job| match job {
+                Job::Group(places) => ('g', names(places)),
+                Job::Single(place) => ('s', names(&[*place])),
+                Job::Large(place) => ('l', names(&[*place])),
+            })
+            .collect();
+        let expected = [('l', vec!["bigger"]), ('l', vec!["big"]), ('s', vec!["edited"]), ('s', vec!["medium"]), ('g', vec!["a/x.c", "a/y.h", "b/z.c"])];
+        assert_eq!(described, expected.map(|(kind, names)| (kind, names.into_iter().map(str::to_owned).collect::<Vec<_>>())));
+    }
+
+    #[test]
+    fn groups_have_their_size_and_nobody_is_forgotten() {
+        let mut files: Vec<ToRead> = (0..10_000).map(|n| file(&format!("d{}/f{n}", n / 100), n % 3000, false)).collect();
+        let jobs = divide(&mut files);
+        let mut seen = vec![0; files.len()];
+        for job in &jobs {
+            let Job::Group(places) = job else { panic!("{job:?}") };
+            assert!(places.len() <= GROUP_MEMBERS_MAX);
+            let bytes: u64 = places.iter().map(|&place| files[place].bytes).sum();
+            assert!(bytes < (GROUP_BYTES_TARGET + GROUP_MEMBER_BYTES_MAX) as u64);
+            places.iter().for_each(|&place| seen[place] += 1);
+        }
+        assert!(seen.iter().all(|&count| count == 1));
+    }
+}

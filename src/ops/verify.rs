@@ -1,0 +1,247 @@
+//! Reads the whole history and says, in versions and paths, what cannot be brought back; and repairs what can be made anew.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use super::workspace::{Workspace, decode, log_position};
+use super::{Host, OpsError, OpsResult, Phase};
+use crate::disk::{Dir, Lock, LockMode, RootOf};
+use crate::format::record::{Record, VersionNumber};
+use crate::format::tree::{Node, Tree};
+use crate::id::{ObjectId, ObjectKind};
+use crate::path::RelPath;
+use crate::store::{CheckReport, Known, Store};
+use crate::tree::TreeSource;
+use crate::version_log::{VersionLog, VersionRow};
+
+/// How thoroughly to look.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct VerifyOptions {
+    /// Check only that every object of every version is where the index says; read trees, but no contents.
+    pub quick: bool,
+}
+
+/// A path that cannot be brought back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DamagedPath {
+    /// In these versions, in order.
+    pub versions: Vec<VersionNumber>,
+    /// Which path: a file, or a folder with everything below it.
+    pub path: RelPath,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Default)]
+pub struct VerifyOutcome {
+    /// Versions looked at; deleted ones are not.
+    pub versions: u64,
+    /// Objects found whole.
+    pub objects: u64,
+    /// Bytes read from the segments.
+    pub bytes: u64,
+    /// What cannot be brought back.
+    pub damaged: Vec<DamagedPath>,
+    /// Places of the segments that are not as they were written. Without a damaged path these hold nothing that is needed.
+    pub store_damage: Vec<String>,
+    /// What is wrong with the version log.
+    pub log_damage: Option<String>,
+}
+
+impl VerifyOutcome {
+    /// Whether all is as it was written.
+    pub fn is_ok(&self) -> bool {
+        self.damaged.is_empty() && self.store_damage.is_empty() && self.log_damage.is_none()
+    }
+}
+
+/// Reads and checks every object of every version. Changes nothing.
+pub fn verify(workspace: &mut Workspace, options: &VerifyOptions, host: &dyn Host) -> OpsResult<VerifyOutcome> {
+    let log_damage = workspace.log.verify().err().map(|error| error.to_string());
+    let versions = live_versions(&workspace.log)?;
+    let report = if options.quick { None } else { Some(read_all(&workspace.store, host)?) };
+    let damaged = damaged_paths(&workspace.store, &versions, report.as_ref())?;
+    let report = report.unwrap_or_default();
+    Ok(VerifyOutcome {
+        versions: versions.len() as u64,
+        objects: report.whole.len() as u64,
+        bytes: report.bytes,
+        damaged,
+        store_damage: report.damages.iter().map(|damage| format!("segment {} at {}: {}", damage.segment, damage.offset, damage.why)).collect(),
+        log_damage: log_damage.or_else(|| log_mismatch(workspace)),
+    })
+}
+
+/// What a repair did.
+#[derive(Clone, Debug, Default)]
+pub struct RepairOutcome {
+    /// Entries of the log that were found.
+    pub records: u64,
+    /// Versions among them.
+    pub versions: u64,
+    /// Objects found whole.
+    pub objects: u64,
+    /// Where the former log was kept.
+    pub kept_aside: Option<PathBuf>,
+    /// What cannot be brought back all the same.
+    pub still_damaged: Vec<DamagedPath>,
+}
+
+/// Makes log, index and caches anew from the segments, which are not changed. Objects that are damaged leave the index,
+/// so that the next push stores them again if the workspace still has them.
+pub fn repair(root: &Path, host: &dyn Host) -> OpsResult<RepairOutcome> {
+    let root_dir = Dir::open(root, RootOf::UserPath)?;
+    let local = root_dir.open_dir(super::workspace::FOLDER)?;
+    let settings = super::Settings::read(&local)?.ok_or_else(|| OpsError::NotAWorkspace { start: root.to_path_buf() })?;
+    let store_dir = settings.store.map_or(Ok(local.clone()), |path| Dir::open(&path, RootOf::UserPath))?;
+    let _lock = Lock::acquire(&store_dir, "lock", LockMode::Exclusive, &|| host.notice(super::Notice::WaitingForPublish))?;
+    let store = Store::open(&store_dir)?;
+    store.forget_index()?;
+    let caught = store.catch_up(Known::Nothing)?;
+    let records = best_chain(decode(&caught.records), known_records(&store_dir));
+    let log = VersionLog::rebuild(&store_dir, store.tmp(), records.iter().cloned(), log_position(caught.end))?;
+    forget_stat_cache(&local)?;
+    let versions = live_versions(&log)?;
+    let report = read_all(&store, host)?;
+    Ok(RepairOutcome {
+        records: records.len() as u64,
+        versions: log.head()?.newest.map_or(0, |newest| newest.0),
+        objects: report.whole.len() as u64,
+        kept_aside: store_dir.contains("index.db.damaged")?.then(|| store_dir.path_of("index.db.damaged")),
+        still_damaged: damaged_paths(&store, &versions, Some(&report))?,
+    })
+}
+
+/// The entries that the former log still gives, as far as they are sound.
+fn known_records(store_dir: &Dir) -> Vec<Record> {
+    VersionLog::open(store_dir).and_then(|_| Ok(Vec::new())).unwrap_or_default()
+}
+
+/// Records in their order without a gap, from both sources; each must name the one before it.
+fn best_chain(from_segments: Vec<Record>, from_log: Vec<Record>) -> Vec<Record> {
+    let mut by_sequence: BTreeMap<u64, Vec<Record>> = BTreeMap::new();
+    for record in from_segments.into_iter().chain(from_log) {
+        by_sequence.entry(record.sequence).or_default().push(record);
+    }
+    let mut previous = ObjectId::ZERO;
+    let mut chain: Vec<Record> = Vec::new();
+    while let Some(record) = by_sequence.remove(&(chain.len() as u64 + 1)).and_then(|found| found.into_iter().find(|record| record.previous == previous)) {
+        previous = Record::id_of(&record.encode());
+        chain.push(record);
+    }
+    chain
+}
+
+fn forget_stat_cache(local: &Dir) -> OpsResult<()> {
+    match local.open_dir("cache") {
+        Ok(cache) => Ok(cache.names()?.iter().try_for_each(|name| cache.remove_file(name))?),
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn live_versions(log: &VersionLog) -> OpsResult<Vec<VersionRow>> {
+    let mut versions = log.versions_newest_first(None)?;
+    versions.retain(|row| !row.deleted);
+    versions.reverse();
+    Ok(versions)
+}
+
+fn read_all(store: &Store, host: &dyn Host) -> OpsResult<CheckReport> {
+    let total = store.stored_bytes()?;
+    let report = store.check(&mut |done| {
+        host.progress(Phase::Verifying, done, Some(total));
+        !host.cancel_flag().load(std::sync::atomic::Ordering::Relaxed)
+    });
+    match report {
+        Err(_) if host.cancel_flag().load(std::sync::atomic::Ordering::Relaxed) => Err(OpsError::Cancelled),
+        other => Ok(other?),
+    }
+}
+
+/// Whether the log on disk and the records in the segments tell the same.
+fn log_mismatch(workspace: &Workspace) -> Option<String> {
+    let caught = workspace.store.catch_up(Known::ReadOnly(crate::store::Position::default())).ok()?;
+    let head = workspace.log.head().ok()?;
+    let chain = best_chain(decode(&caught.records), Vec::new());
+    let last = chain.last().map_or(ObjectId::ZERO, |record| Record::id_of(&record.encode()));
+    (last != head.id).then(|| format!("the log has {} entries, the segments {}; `repair` takes the longer chain", head.sequence, chain.len()))
+}
+
+/// Goes through the trees of all versions, each tree once, and collects what is not whole.
+fn damaged_paths(store: &Store, versions: &[VersionRow], report: Option<&CheckReport>) -> OpsResult<Vec<DamagedPath>> {
+    let mut survey = Survey { store, report, verdicts: HashMap::new() };
+    let mut found: BTreeMap<(RelPath, String), BTreeSet<VersionNumber>> = BTreeMap::new();
+    for version in versions {
+        for (path, what) in survey.damages_below(&version.record.root)? {
+            found.entry((path, what)).or_default().insert(version.record.number);
+        }
+    }
+    Ok(found.into_iter().map(|((path, what), versions)| DamagedPath { versions: versions.into_iter().collect(), path, what }).collect())
+}
+
+struct Survey<'a> {
+    store: &'a Store,
+    report: Option<&'a CheckReport>,
+    /// Trees that were gone through: `true` when everything below is whole.
+    verdicts: HashMap<ObjectId, bool>,
+}
+
+impl Survey<'_> {
+    fn damages_below(&mut self, root: &ObjectId) -> OpsResult<Vec<(RelPath, String)>> {
+        let mut damages = Vec::new();
+        // Trees on the way down, and in the order of their completion: a tree is whole when all below it are.
+        let mut pending = vec![(RelPath::root(), *root)];
+        let mut opened: Vec<(ObjectId, usize)> = Vec::new();
+        while let Some((path, id)) = pending.pop() {
+            if self.verdicts.get(&id) == Some(&true) {
+                continue;
+            }
+            opened.push((id, damages.len()));
+            match self.tree(&id)? {
+                Err(what) => damages.push((path, what)),
+                Ok(tree) => self.look_at(&path, &tree, &mut damages, &mut pending)?,
+            }
+        }
+        if damages.is_empty() {
+            self.verdicts.extend(opened.into_iter().map(|(id, _)| (id, true)));
+        }
+        Ok(damages)
+    }
+
+    fn look_at(
+        &self,
+        path: &RelPath,
+        tree: &Tree,
+        damages: &mut Vec<(RelPath, String)>,
+        pending: &mut Vec<(RelPath, ObjectId)>,
+    ) -> OpsResult<()> {
+        for entry in tree.entries() {
+            let Ok(path) = path.join(entry.name) else { continue };
+            match entry.node {
+                Node::Directory { id, .. } => pending.push((path, id)),
+                Node::File { id, .. } if !self.is_whole(ObjectKind::Blob, &id)? => {
+                    damages.push((path, format!("its content {} is damaged or missing", id.short())));
+                }
+                Node::File { .. } | Node::Symlink { .. } => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn is_whole(&self, kind: ObjectKind, id: &ObjectId) -> OpsResult<bool> {
+        match self.report {
+            Some(report) => Ok(report.whole.contains(&(kind, *id))),
+            None => Ok(self.store.seems_to_contain(id)?),
+        }
+    }
+
+    fn tree(&self, id: &ObjectId) -> OpsResult<Result<Tree, String>> {
+        match self.store.tree(id) {
+            Ok(tree) => Ok(Ok(tree)),
+            Err(crate::store::StoreError::Disk(error)) => Err(error.into()),
+            Err(error) => Ok(Err(error.to_string())),
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! An open workspace: its folder, its store, its version log; and what every operation does first and last.
+//!
+//! On disk, in `.lua/` of the workspace, or where its settings say:
+//!
+//! | file | is | owner |
+//! |---|---|---|
+//! | `config.toml` | settings | [`Settings`] |
+//! | `objects/`, `index/`, `tmp/` | the object store | [`Store`] |
+//! | `index.db` | the version log | [`VersionLog`] |
+//! | `lock` | locked by the one process that publishes | here |
+//! | `checkout.lock` | locked by the one process that writes to the workspace; shared by those that look at it | here |
+//! | `cache/stat` | the stat cache | `workspace::stat_cache` |
+//! | `journal`, `stage/` | a rollback at work | `workspace::checkout` |
+//!
+//! Order of writes when a version is made: contents, trees and record (synced), then index, then log, then stat cache. Each may
+//! be lost without those before it, and is made again from them by [`Workspace::open`].
+
+use std::path::{Path, PathBuf};
+
+use super::settings::Settings;
+use super::{Host, Notice, OpsError, OpsResult};
+use crate::disk::{Dir, DiskError, Lock, LockMode, RootOf};
+use crate::format::record::{Record, RecordBody, VersionNumber};
+use crate::store::{Batch, Known, Position, Published, Store};
+use crate::version_log::{LogError, LogHead, LogPosition, VersionLog, VersionRow};
+
+/// Name of the folder in a workspace that holds its history.
+pub const FOLDER: &str = ".lua";
+const LOCK: &str = "lock";
+const CHECKOUT_LOCK: &str = "checkout.lock";
+
+/// An open workspace.
+#[derive(Debug)]
+pub struct Workspace {
+    root: PathBuf,
+    /// The workspace's folder itself.
+    pub(super) root_dir: Dir,
+    /// `.lua` in it.
+    pub(super) local: Dir,
+    /// The folder of the store: `.lua`, or another one.
+    pub(super) store_dir: Dir,
+    settings: Settings,
+    pub(super) store: Store,
+    pub(super) log: VersionLog,
+}
+
+impl Workspace {
+    /// The workspace that a folder lies in: the nearest folder, itself or above, that has a `.lua` folder with settings.
+    pub fn find_root(start: &Path) -> Option<PathBuf> {
+        start.ancestors().find(|folder| folder.join(FOLDER).join("config.toml").symlink_metadata().is_ok()).map(Path::to_path_buf)
+    }
+
+    /// Opens a workspace, and brings to its end whatever was interrupted in it.
+    pub fn open(root: &Path, host: &dyn Host) -> OpsResult<Self> {
+        let mut workspace = Self::open_unrecovered(root, host)?;
+        super::checkout::finish_interrupted(&mut workspace, host)?;
+        Ok(workspace)
+    }
+
+    /// Opens a workspace without looking for an interrupted rollback.
+    pub(super) fn open_unrecovered(root: &Path, host: &dyn Host) -> OpsResult<Self> {
+        let root_dir = Dir::open(root, RootOf::UserPath)?;
+        let local = match root_dir.open_dir(FOLDER) {
+            Err(error) if error.is_not_found() => return Err(OpsError::NotAWorkspace { start: root.to_path_buf() }),
+            other => other?,
+        };
+        check_owner(&local)?;
+        let settings = Settings::read(&local)?.ok_or_else(|| OpsError::NotAWorkspace { start: root.to_path_buf() })?;
+        let store_dir = match &settings.store {
+            Some(path) => Dir::open(path, RootOf::UserPath)?,
+            None => local.clone(),
+        };
+        check_owner(&store_dir)?;
+        let store = Store::open(&store_dir)?;
+        let log = open_log(&store_dir, &store, host)?;
+        let mut workspace = Self { root: root.to_path_buf(), root_dir, local, store_dir, settings, store, log };
+        workspace.catch_up_if_behind(host)?;
+        Ok(workspace)
+    }
+
+    /// The workspace's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The object store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The version log.
+    pub fn log(&self) -> &VersionLog {
+        &self.log
+    }
+
+    /// The newest version.
+    pub fn newest(&self) -> OpsResult<Option<VersionRow>> {
+        Ok(self.log.newest_version()?)
+    }
+
+    /// A version whose contents are to be used.
+    pub fn usable_version(&self, number: VersionNumber) -> OpsResult<VersionRow> {
+        let row = self.log.version(number)?.ok_or(OpsError::UnknownVersion { number, newest: self.log.head()?.newest })?;
+        if row.deleted { Err(OpsError::DeletedVersion { number }) } else { Ok(row) }
+    }
+
+    /// Keeps others from writing to the workspace while it is looked at, or (`Exclusive`) from looking at it while it is
+    /// written to.
+    pub(super) fn lock_checkout(&self, mode: LockMode, host: &dyn Host) -> OpsResult<Lock> {
+        Ok(Lock::acquire(&self.local, CHECKOUT_LOCK, mode, &|| host.notice(Notice::WaitingForCheckout))?)
+    }
+
+    /// The checkout lock if nobody has it.
+    pub(super) fn try_lock_checkout(&self) -> OpsResult<Option<Lock>> {
+        Ok(Lock::try_acquire(&self.local, CHECKOUT_LOCK, LockMode::Exclusive)?)
+    }
+
+    /// Takes the publish lock and brings store and log up to the present.
+    pub(super) fn begin_publish(&mut self, host: &dyn Host) -> OpsResult<Publishing<'_>> {
+        let lock = Lock::acquire(&self.store_dir, LOCK, LockMode::Exclusive, &|| host.notice(Notice::WaitingForPublish))?;
+        self.catch_up(Known::UpTo(position(self.log.head()?.applied)), host)?;
+        let head = self.log.head()?;
+        Ok(Publishing { workspace: self, head, _lock: lock })
+    }
+
+    /// Reads what a process that was killed left in the segments, unless another one is publishing right now.
+    fn catch_up_if_behind(&mut self, host: &dyn Host) -> OpsResult<()> {
+        let applied = position(self.log.head()?.applied);
+        if self.store.is_current(applied)? {
+            return Ok(());
+        }
+        let Some(_lock) = self.try_lock_publish()? else {
+            self.store.catch_up(Known::ReadOnly(applied))?;
+            return Ok(());
+        };
+        // Another process may have been faster: the log is asked again now that nobody else can write.
+        let applied = position(self.log.head()?.applied);
+        match self.catch_up(Known::UpTo(applied), host) {
+            Err(OpsError::Disk(error)) if error.is_read_only() => self.catch_up_in_memory(applied),
+            other => other,
+        }
+    }
+
+    fn try_lock_publish(&self) -> OpsResult<Option<Lock>> {
+        match Lock::try_acquire(&self.store_dir, LOCK, LockMode::Exclusive) {
+            Err(error) if error.is_read_only() || error.is_not_found() => Ok(None),
+            other => Ok(other?),
+        }
+    }
+
+    /// For a store that cannot be written: what the log on disk lacks is kept in a log in memory.
+    fn catch_up_in_memory(&mut self, applied: Position) -> OpsResult<()> {
+        let caught = self.store.catch_up(Known::ReadOnly(applied))?;
+        if caught.records.is_empty() {
+            return Ok(());
+        }
+        let all = self.store.catch_up(Known::ReadOnly(Position::default()))?;
+        let mut log = VersionLog::in_memory()?;
+        log.append(&decode(&all.records), log_position(all.end))?;
+        self.log = log;
+        Ok(())
+    }
+
+    fn catch_up(&mut self, known: Known, host: &dyn Host) -> OpsResult<()> {
+        let caught = self.store.catch_up(known)?;
+        if caught.cut_bytes > 0 {
+            host.notice(Notice::UnfinishedPushRemoved { bytes: caught.cut_bytes });
+        }
+        if !caught.records.is_empty() {
+            self.log.append(&decode(&caught.records), log_position(caught.end))?;
+        }
+        Ok(())
+    }
+}
+
+/// The right to publish: held from the look at the newest version to the moment the next one is durable.
+pub(super) struct Publishing<'w> {
+    workspace: &'w mut Workspace,
+    pub head: LogHead,
+    _lock: Lock,
+}
+
+impl Publishing<'_> {
+    /// The workspace.
+    pub fn workspace(&self) -> &Workspace {
+        self.workspace
+    }
+
+    /// The number that the next version will have.
+    pub fn next_number(&self) -> VersionNumber {
+        VersionNumber(self.head.newest.map_or(0, |number| number.0) + 1)
+    }
+
+    /// Adds one entry to the log, with the contents of a batch before it.
+    ///
+    /// # Durability
+    /// On return entry and contents are durable.
+    pub fn commit(&mut self, batch: Batch, body: RecordBody, host: &dyn Host) -> OpsResult<Published> {
+        let record = Record { sequence: self.head.sequence + 1, previous: self.head.id, created_ms: host.now_ms(), body };
+        let published = self.workspace.store.publish(batch, &record.encode())?;
+        // From here on the entry exists: should the log not take it, the next command adds it.
+        self.workspace.log.append(&[record], log_position(published.end))?;
+        self.head = self.workspace.log.head()?;
+        Ok(published)
+    }
+}
+
+/// Opens the log; one that is missing or damaged is made again from the segments.
+fn open_log(dir: &Dir, store: &Store, host: &dyn Host) -> OpsResult<VersionLog> {
+    match VersionLog::open(dir) {
+        Ok(log) => Ok(log),
+        Err(LogError::NotFound { .. } | LogError::Damaged { .. }) => rebuild_log(dir, store, host),
+        Err(LogError::ReadOnly { .. }) => Ok(VersionLog::open_read_only(dir)?),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn rebuild_log(dir: &Dir, store: &Store, host: &dyn Host) -> OpsResult<VersionLog> {
+    let _lock = Lock::acquire(dir, LOCK, LockMode::Exclusive, &|| host.notice(Notice::WaitingForPublish))?;
+    // Another process may have rebuilt it while this one waited.
+    if let Ok(log) = VersionLog::open(dir) {
+        return Ok(log);
+    }
+    let caught = store.catch_up(Known::Nothing)?;
+    let log = VersionLog::rebuild(dir, store.tmp(), decode(&caught.records).into_iter(), log_position(caught.end))?;
+    if !caught.records.is_empty() {
+        host.notice(Notice::LogRebuilt);
+    }
+    Ok(log)
+}
+
+/// The records behind their bytes. One that is damaged ends the list: what follows it cannot be chained.
+pub(super) fn decode(records: &[Vec<u8>]) -> Vec<Record> {
+    records.iter().map_while(|bytes| Record::decode(bytes).ok()).collect()
+}
+
+/// Refuses a folder of another user: it may be a trap. The superuser may use any.
+fn check_owner(dir: &Dir) -> OpsResult<()> {
+    let user = rustix::process::geteuid();
+    let stat = rustix::fs::fstat(dir).map_err(|error| DiskError::new("look at", dir.path(), error))?;
+    if user.is_root() || stat.st_uid == user.as_raw() {
+        return Ok(());
+    }
+    Err(OpsError::ForeignOwner { path: dir.path().to_path_buf() })
+}
+
+pub(super) fn position(position: LogPosition) -> Position {
+    Position { segment: position.segment, offset: position.offset }
+}
+
+pub(super) fn log_position(position: Position) -> LogPosition {
+    LogPosition { segment: position.segment, offset: position.offset }
+}

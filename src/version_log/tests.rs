@@ -1,0 +1,11 @@
+//! Tests of the whole module.
+
+mod chain;
+mod damage;
+mod helper;
+mod hostile;
+mod many;
+mod measure;
+mod open;
+mod read_only;
+mod rebuild;

@@ -1,0 +1,164 @@
+//! Damage of every kind: what is read is right, or an error says so.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt;
+
+use super::helper::{Chain, Folder, position, small_log};
+use crate::format::record::{Record, VersionNumber};
+use crate::version_log::{ActiveChange, LogError, LogHead, VersionLog, VersionRow};
+
+/// Everything that a log answers.
+#[derive(Debug, PartialEq)]
+struct Answers {
+    head: LogHead,
+    versions: Vec<VersionRow>,
+    promotions: Vec<ActiveChange>,
+    one_by_one: Vec<Option<VersionRow>>,
+}
+
+/// All answers of a log; those of a log that is damaged only in places may be errors, so each is one of its own.
+fn ask(log: &VersionLog, expected: &Answers) -> Result<(), LogError> {
+    let mut result = Ok(());
+    let mut keep = |answer: Result<bool, LogError>| match answer {
+        Ok(right) => assert!(right, "a wrong answer"),
+        Err(error) => result = Err(error),
+    };
+    keep(log.head().map(|head| head == expected.head));
+    keep(log.versions_newest_first(None).map(|versions| versions == expected.versions));
+    keep(log.promotions(None).map(|promotions| promotions == expected.promotions));
+    for (number, version) in (0..).zip(&expected.one_by_one) {
+        keep(log.version(VersionNumber(number)).map(|found| found == *version));
+    }
+    result
+}
+
+fn answers(records: &[Record]) -> Answers {
+    let mut log = VersionLog::in_memory().unwrap();
+    log.append(records, position(records.len())).unwrap();
+    Answers {
+        head: log.head().unwrap(),
+        versions: log.versions_newest_first(None).unwrap(),
+        promotions: log.promotions(None).unwrap(),
+        one_by_one: (0..5).map(|number| log.version(VersionNumber(number)).unwrap()).collect(),
+    }
+}
+
+/// Opens and asks; any error will do.
+fn right_or_error(folder: &Folder, expected: &Answers) -> Result<VersionLog, LogError> {
+    let log = folder.open()?;
+    ask(&log, expected)?;
+    Ok(log)
+}
+
+#[test]
+fn a_flipped_bit_in_the_database_gives_no_wrong_answer() {
+    let records = small_log();
+    let expected = answers(&records);
+    let folder = Folder::with(&records);
+    folder.write_back();
+    let whole = std::fs::read(folder.path("index.db")).unwrap();
+    let file = OpenOptions::new().write(true).open(folder.path("index.db")).unwrap();
+    let (mut found, mut used) = (0, 0);
+    for (offset, &byte) in whole.iter().enumerate() {
+        file.write_all_at(&[byte ^ 1 << (offset % 8)], offset as u64).unwrap();
+        match right_or_error(&folder, &expected) {
+            Err(_) => found += 1,
+            Ok(log) if byte != 0 => used += u32::from(log.verify().is_ok()),
+            Ok(_) => (),
+        }
+        file.write_all_at(&[byte], offset as u64).unwrap();
+    }
+    right_or_error(&folder, &expected).unwrap().verify().unwrap();
+    eprintln!("{} bytes, {found} flips noticed, {used} of bytes in use not", whole.len());
+    assert!(found > 900, "{found}");
+}
+
+#[test]
+fn appending_to_a_damaged_database_gives_no_wrong_answer() {
+    let mut records = small_log();
+    let folder = Folder::with(&records);
+    folder.write_back();
+    let next = Chain::after(&folder.open().unwrap().head().unwrap()).version("after the damage");
+    records.push(next.clone());
+    let expected = Answers { head: LogHead { applied: position(5), ..answers(&records).head }, ..answers(&records) };
+    let whole = std::fs::read(folder.path("index.db")).unwrap();
+    for (offset, &byte) in whole.iter().enumerate().step_by(7) {
+        for ending in ["", "-wal", "-shm"] {
+            let _ = std::fs::remove_file(folder.path(&format!("index.db{ending}")));
+        }
+        let mut damaged = whole.clone();
+        damaged[offset] = byte ^ 1 << (offset % 8);
+        std::fs::write(folder.path("index.db"), damaged).unwrap();
+        let appended = folder.open().and_then(|mut log| log.append(&[next.clone()], position(5)));
+        if appended.is_ok() {
+            let _ = right_or_error(&folder, &expected);
+        }
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_the_write_ahead_log_gives_an_older_state() {
+    let records = small_log();
+    let folder = Folder::with(&records[..3]);
+    folder.write_back();
+    folder.open().unwrap().append(&records[3..], position(5)).unwrap();
+    let states = [answers(&records[..3]), answers(&records)];
+    let whole = std::fs::read(folder.path("index.db-wal")).unwrap();
+    let mut lost = 0;
+    for (offset, &byte) in whole.iter().enumerate().step_by(3) {
+        let mut damaged = whole.clone();
+        damaged[offset] = byte ^ 1 << (offset % 8);
+        std::fs::write(folder.path("index.db-wal"), damaged).unwrap();
+        let log = folder.open().unwrap();
+        let state = usize::from(log.head().unwrap() == states[1].head);
+        ask(&log, &states[state]).unwrap();
+        log.verify().unwrap();
+        lost += 1 - state;
+    }
+    assert!(lost > whole.len() / 3 * 9 / 10, "{lost} of {}", whole.len() / 3);
+}
+
+#[test]
+fn a_cut_database_gives_no_wrong_answer() {
+    let records = small_log();
+    let expected = answers(&records);
+    let folder = Folder::with(&records);
+    folder.write_back();
+    let whole = std::fs::read(folder.path("index.db")).unwrap();
+    for length in (0..whole.len()).step_by(128) {
+        std::fs::write(folder.path("index.db"), &whole[..length]).unwrap();
+        assert!(right_or_error(&folder, &expected).is_err(), "{length}");
+    }
+}
+
+#[test]
+fn garbage_beside_the_database_is_ignored() {
+    let records = small_log();
+    let expected = answers(&records);
+    let folder = Folder::with(&records);
+    folder.write_back();
+    let garbage: Vec<u8> = (0..40_000u32).map(|number| (number.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let mut looks_real = garbage.clone();
+    looks_real[..16].copy_from_slice(&[0x37, 0x7f, 0x06, 0x82, 0, 0x2d, 0xe2, 0x18, 0, 0, 4, 0, 0, 0, 0, 0]);
+    for (wal, shm) in [(&garbage, &garbage), (&looks_real, &garbage), (&vec![0; 5000], &vec![0; 32768])] {
+        std::fs::write(folder.path("index.db-wal"), wal).unwrap();
+        std::fs::write(folder.path("index.db-shm"), shm).unwrap();
+        let mut log = right_or_error(&folder, &expected).unwrap();
+        log.verify().unwrap();
+        log.append(&[], position(5)).unwrap();
+        drop(log);
+        right_or_error(&folder, &expected).unwrap();
+    }
+}
+
+#[test]
+fn a_deleted_write_ahead_log_gives_an_older_state() {
+    let records = small_log();
+    let folder = Folder::with(&records[..3]);
+    folder.write_back();
+    folder.open().unwrap().append(&records[3..], position(5)).unwrap();
+    std::fs::remove_file(folder.path("index.db-wal")).unwrap();
+    right_or_error(&folder, &answers(&records[..3])).unwrap();
+    std::fs::remove_file(folder.path("index.db-shm")).unwrap();
+    right_or_error(&folder, &answers(&records[..3])).unwrap();
+}

@@ -1,0 +1,290 @@
+//! Carrying out a staged plan. Only here is the workspace changed, and only by renames, by removing empty directories and
+//! by setting permission bits; each of these can be taken back, and is, when one of them fails.
+//!
+//! Order: files and links go, then directories that are empty now, then what comes is put in place, then what came out
+//! unexpectedly is put beside its place, and the permission bits of directories are last, deepest first.
+//!
+//! Somebody may edit files meanwhile. So what came out of a place is looked at afterwards: unless it is what was recorded
+//! (or what is to come) it is kept as a conflict copy. One thread does all this: the kernel renames between two folders one
+//! at a time anyway.
+
+use std::os::fd::{AsFd, OwnedFd};
+
+use rustix::io::Errno;
+
+use super::access::mode_of;
+use super::applied::Applied;
+use super::beneath::{OpenFor, open_beneath};
+use super::contents::PlaceError;
+use super::keep::{ConflictCopy, keep_aside};
+use super::known::{Known, SeenLookup};
+use super::look::{Found, look};
+use super::moves::{At, Moves, Put};
+use super::plan::{Action, Place};
+use super::stage::{StagedPlan, staged_mode};
+use super::stage_dir::slot_name;
+use super::undo::undo;
+use crate::disk::Dir;
+use crate::path::RelPath;
+use crate::tree::OwnedNode;
+
+/// Why a plan was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// It was taken back: the workspace is as it was before, and nothing is left in the stage. The journal can go.
+    #[error("{source}; everything is as it was before")]
+    Undone {
+        /// What failed.
+        source: PlaceError,
+        /// What others changed meanwhile and is in no version.
+        conflicts: Vec<ConflictCopy>,
+    },
+    /// It could not be taken back either. The journal must stay: the next command tries again from there.
+    #[error("{source}; going back failed too: {back}")]
+    Stuck {
+        /// What failed first.
+        source: PlaceError,
+        /// What failed on the way back.
+        back: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Something that was done to the workspace, with what is needed to take it back.
+#[derive(Debug)]
+pub(super) enum Done {
+    /// A file or link was moved into its slot.
+    Taken { group: usize, place: usize },
+    /// An empty directory was removed.
+    RemovedDirectory { place: usize, mode: u16 },
+    /// What was in the slot was moved to its place.
+    Put { group: usize, place: usize, put: Put },
+    /// A move to the place failed, perhaps in the middle.
+    HalfPut { group: usize, place: usize },
+    /// What came out of a place was put beside it.
+    Kept { group: usize, place: usize, copy: RelPath },
+    /// Permission bits were set.
+    Chmod { place: usize, mode: u16 },
+}
+
+/// Carries out a plan. The journal must be durable before, and stays until what the workspace became is recorded.
+///
+/// `seen` tells what the scan saw that found the workspace equal to the tree the plan begins with.
+///
+/// # Durability
+/// None before [`Applied::sync`]. A crash before that leaves any mixture, which the journal lets the next command finish.
+pub fn apply(staged: StagedPlan, root: &Dir, seen: &SeenLookup<'_>) -> Result<Applied, ApplyError> {
+    let moves = Moves::new(&|_| Ok(()));
+    apply_with(staged, root, seen, &moves)
+}
+
+/// The same with moves of one's own: tests stop them where they like.
+pub(super) fn apply_with(staged: StagedPlan, root: &Dir, seen: &SeenLookup<'_>, moves: &Moves<'_>) -> Result<Applied, ApplyError> {
+    let mut run = Run {
+        staged: &staged,
+        root,
+        known: Known::new(&staged.survey.plan, seen),
+        moves,
+        done: Vec::new(),
+        strangers: Vec::new(),
+        conflicts: Vec::new(),
+        kept: Vec::new(),
+        open: None,
+    };
+    let applied = run
+        .remove_leaves()
+        .and_then(|()| run.remove_directories())
+        .and_then(|()| run.bring_in())
+        .and_then(|()| run.keep_strangers())
+        .and_then(|()| run.set_modes());
+    let Run { done, conflicts, mut kept, .. } = run;
+    match applied {
+        Ok(()) => {
+            kept.extend(staged.survey.kept_directories().cloned());
+            Ok(Applied::new(staged, conflicts, kept))
+        }
+        Err(source) => Err(undo(&staged, root, moves, done, source)),
+    }
+}
+
+struct Run<'a> {
+    staged: &'a StagedPlan,
+    root: &'a Dir,
+    known: Known<'a>,
+    moves: &'a Moves<'a>,
+    done: Vec<Done>,
+    /// What came out and is in no version: its slot's group and place.
+    strangers: Vec<(usize, usize)>,
+    conflicts: Vec<ConflictCopy>,
+    kept: Vec<RelPath>,
+    /// The folder worked in last.
+    open: Option<(usize, OwnedFd)>,
+}
+
+impl<'a> Run<'a> {
+    fn places(&self) -> &'a [Place] {
+        self.staged.survey.plan.places()
+    }
+
+    /// Does something at every place whose action is among some, by folders.
+    fn for_each(&mut self, actions: &[Action], act: fn(&mut Self, usize, usize) -> Result<(), PlaceError>) -> Result<(), PlaceError> {
+        let places = self.places();
+        for (group, range) in self.staged.survey.plan.groups.iter().enumerate() {
+            for place in range.clone().filter(|&place| actions.contains(&places[place].action)) {
+                act(self, group, place)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens the folder of a place. `None`: it is gone.
+    fn open_folder(&mut self, group: usize, place: &Place) -> Result<Option<&OwnedFd>, PlaceError> {
+        if self.open.as_ref().is_none_or(|(open, _)| *open != group) {
+            let handle = match open_beneath(self.root.as_fd(), place.folder(), OpenFor::Names) {
+                Ok(handle) => handle,
+                Err(Errno::NOENT) if place.to.is_none() => return Ok(None),
+                Err(error) => return Err(PlaceError::new("open the folder of", &place.path, error)),
+            };
+            self.open = Some((group, handle));
+        }
+        Ok(self.open.as_ref().map(|(_, handle)| handle))
+    }
+
+    fn remove_leaves(&mut self) -> Result<(), PlaceError> {
+        self.for_each(&[Action::Remove], Self::remove_leaf)
+    }
+
+    fn remove_leaf(&mut self, group: usize, index: usize) -> Result<(), PlaceError> {
+        let (staged, moves, place) = (self.staged, self.moves, &self.places()[index]);
+        let slot_name = slot_name(&place.path);
+        let slot = At::new(staged.slot_folder(group, index), slot_name.as_bytes());
+        let Some(folder) = self.open_folder(group, place)? else { return Ok(()) };
+        let taken =
+            moves.take(At::new(folder.as_fd(), place.name()), slot).map_err(|error| PlaceError::new("remove", &place.path, error))?;
+        if taken {
+            self.done.push(Done::Taken { group, place: index });
+            self.note_stranger(slot, group, index);
+        }
+        Ok(())
+    }
+
+    fn note_stranger(&mut self, slot: At<'_>, group: usize, index: usize) {
+        if !self.known.is_known(slot, &self.places()[index]) {
+            self.strangers.push((group, index));
+        }
+    }
+
+    /// Deepest first. The kernel removes no directory that holds anything, so what others put there meanwhile is safe.
+    fn remove_directories(&mut self) -> Result<(), PlaceError> {
+        self.open = None;
+        for index in (0..self.places().len()).rev() {
+            let place = &self.places()[index];
+            if matches!(place.action, Action::RemoveDirectory | Action::ReplaceDirectory) {
+                self.remove_directory(index).map_err(|error| PlaceError::new("remove the directory", &place.path, error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_directory(&mut self, index: usize) -> rustix::io::Result<()> {
+        let place = &self.places()[index];
+        let folder = match open_beneath(self.root.as_fd(), place.folder(), OpenFor::Names) {
+            Err(Errno::NOENT) => return Ok(()),
+            opened => opened?,
+        };
+        let mode = match look(folder.as_fd(), place.name())? {
+            Found::Nothing => return Ok(()),
+            Found::Directory(stat) => mode_of(&stat),
+            _ => return Ok(self.keep_directory(place)),
+        };
+        match self.moves.remove_directory(At::new(folder.as_fd(), place.name())) {
+            Ok(()) => self.done.push(Done::RemovedDirectory { place: index, mode }),
+            Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => self.keep_directory(place),
+            Err(Errno::NOENT) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// Somebody put something there meanwhile. It stays, unless its place is needed: then it comes out as a stranger.
+    fn keep_directory(&mut self, place: &Place) {
+        if place.action == Action::RemoveDirectory {
+            self.kept.push(place.path.clone());
+        }
+    }
+
+    fn bring_in(&mut self) -> Result<(), PlaceError> {
+        self.open = None;
+        let coming = [Action::Add, Action::AddTree, Action::Replace, Action::ReplaceByTree, Action::ReplaceDirectory];
+        self.for_each(&coming, Self::put)
+    }
+
+    fn put(&mut self, group: usize, index: usize) -> Result<(), PlaceError> {
+        let (staged, moves, place) = (self.staged, self.moves, &self.places()[index]);
+        let slot_name = slot_name(&place.path);
+        let slot = At::new(staged.slot_folder(group, index), slot_name.as_bytes());
+        let Some(folder) = self.open_folder(group, place)? else { return Ok(()) };
+        let is_taken = matches!(place.action, Action::Replace | Action::ReplaceByTree);
+        match moves.put(slot, At::new(folder.as_fd(), place.name()), is_taken) {
+            Ok(put) => {
+                self.done.push(Done::Put { group, place: index, put });
+                if put == Put::Swapped {
+                    self.note_stranger(slot, group, index);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                self.done.push(Done::HalfPut { group, place: index });
+                Err(PlaceError::new("put in place", &place.path, error))
+            }
+        }
+    }
+
+    fn keep_strangers(&mut self) -> Result<(), PlaceError> {
+        for (group, index) in std::mem::take(&mut self.strangers) {
+            let place = &self.places()[index];
+            let slot_name = slot_name(&place.path);
+            let slot = At::new(self.staged.slot_folder(group, index), slot_name.as_bytes());
+            let kept = keep_aside(self.moves, self.root.as_fd(), slot, &place.path)
+                .map_err(|error| PlaceError::new("keep a copy of", &place.path, error))?;
+            self.done.push(Done::Kept { group, place: index, copy: kept.copy.clone() });
+            self.conflicts.push(kept);
+        }
+        Ok(())
+    }
+
+    fn set_modes(&mut self) -> Result<(), PlaceError> {
+        for index in (0..self.places().len()).rev() {
+            let place = &self.places()[index];
+            if let Some(mode) = mode_to_set(place) {
+                self.set_mode(index, mode).map_err(|error| PlaceError::new("set the permission bits of", &place.path, error))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn set_mode(&mut self, index: usize, mode: u16) -> rustix::io::Result<()> {
+        let place = &self.places()[index];
+        let folder = open_beneath(self.root.as_fd(), place.folder(), OpenFor::Names)?;
+        let wants_directory = place.to.as_ref().is_some_and(OwnedNode::is_directory);
+        let (Found::File(stat) | Found::Directory(stat)) = look(folder.as_fd(), place.name())? else { return Ok(()) };
+        let is_directory = rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::Directory;
+        // Something else stands there by now: reading back will say so.
+        if is_directory != wants_directory || mode_of(&stat) == mode {
+            return Ok(());
+        }
+        self.moves.chmod(At::new(folder.as_fd(), place.name()), mode)?;
+        self.done.push(Done::Chmod { place: index, mode: mode_of(&stat) });
+        Ok(())
+    }
+}
+
+/// The permission bits that are set when everything is in place.
+fn mode_to_set(place: &Place) -> Option<u16> {
+    match (place.action, &place.to) {
+        (Action::Chmod, Some(OwnedNode::File { mode, .. } | OwnedNode::Directory { mode, .. })) => Some(*mode),
+        (Action::AddTree | Action::ReplaceByTree, Some(OwnedNode::Directory { mode, .. })) => {
+            (staged_mode(place) != *mode).then_some(*mode)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,90 @@
+//! Whether something that came out of the workspace is held by a version, so that it may be removed.
+
+use std::os::fd::AsFd;
+
+use rustix::fs::Stat;
+
+use super::beneath::{OpenFor, names_in, open_beneath};
+use super::look::{Found, Hashing, Seen, look};
+use super::moves::At;
+use super::plan::{CheckoutPlan, Place};
+use crate::path::RelPath;
+use crate::tree::OwnedNode;
+
+/// What the scan that recorded the present tree saw of a file or link: see [`Seen`].
+pub type SeenLookup<'a> = dyn Fn(&RelPath) -> Option<Seen> + 'a;
+
+/// Compares with what the two trees of a plan hold.
+pub(super) struct Known<'a> {
+    plan: &'a CheckoutPlan,
+    seen: &'a SeenLookup<'a>,
+    hashing: Hashing,
+}
+
+impl<'a> Known<'a> {
+    pub(super) fn new(plan: &'a CheckoutPlan, seen: &'a SeenLookup<'a>) -> Self {
+        Self { plan, seen, hashing: Hashing::new() }
+    }
+
+    /// Whether all that has a name in a stage is held by one of the two trees: as the content recorded at this place before,
+    /// or as the one that is to come. What cannot be read is not known.
+    pub(super) fn is_known(&mut self, slot: At<'_>, place: &Place) -> bool {
+        self.look_through(slot, place).unwrap_or(false)
+    }
+
+    fn look_through(&mut self, slot: At<'_>, place: &Place) -> std::io::Result<bool> {
+        match look(slot.folder, slot.name)? {
+            Found::Nothing => Ok(true),
+            Found::Directory(_) if is_directory(place.to.as_ref()) => self.is_known_tree(slot, place),
+            Found::Directory(_) | Found::Special => Ok(false),
+            found => self.is_known_leaf(slot, &found, place),
+        }
+    }
+
+    fn is_known_leaf(&mut self, at: At<'_>, found: &Found, place: &Place) -> std::io::Result<bool> {
+        if let (Found::File(stat), Some(OwnedNode::File { .. })) | (Found::Symlink(stat), Some(OwnedNode::Symlink { .. })) =
+            (found, &place.from)
+            && self.is_as_seen(stat, &place.path)
+        {
+            return Ok(true);
+        }
+        for node in [&place.from, &place.to].into_iter().flatten() {
+            if self.hashing.has_content(at.folder, at.name, found, node)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn is_as_seen(&self, stat: &Stat, path: &RelPath) -> bool {
+        (self.seen)(path).is_some_and(|seen| seen.fits(stat))
+    }
+
+    /// A directory that was made in the stage is known when everything in it is.
+    fn is_known_tree(&mut self, slot: At<'_>, top: &Place) -> std::io::Result<bool> {
+        let mut pending = vec![(slot.name.to_vec(), top.path.as_bytes().to_vec())];
+        while let Some((staged_path, path)) = pending.pop() {
+            let handle = open_beneath(slot.folder, &staged_path, OpenFor::Names)?;
+            for name in names_in(handle.as_fd())? {
+                let path = [&path[..], b"/", &name].concat();
+                let Some(place) = self.plan.place_of(&path) else { return Ok(false) };
+                match look(handle.as_fd(), &name)? {
+                    Found::Nothing => {}
+                    Found::Special => return Ok(false),
+                    Found::Directory(_) if !is_directory(place.to.as_ref()) => return Ok(false),
+                    Found::Directory(_) => pending.push(([&staged_path[..], b"/", &name].concat(), path)),
+                    found => {
+                        if !self.is_known_leaf(At::new(handle.as_fd(), &name), &found, place)? {
+                            return Ok(false);
+                        }
+                    }
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+fn is_directory(node: Option<&OwnedNode>) -> bool {
+    node.is_some_and(OwnedNode::is_directory)
+}

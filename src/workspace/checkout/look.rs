@@ -1,0 +1,196 @@
+//! Looking at what stands at a place of the workspace, and comparing it with what a tree says.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::fs::{AtFlags, FileType, Stat};
+use rustix::io::Errno;
+
+use super::access::{mode_of, open_for_reading};
+use crate::id::{IdHasher, ObjectId, ObjectKind};
+use crate::limits::{COMPARE_BUFFER_BYTES, LINK_TARGET_BYTES_MAX};
+use crate::tree::OwnedNode;
+
+/// What the operating system says about a file: enough for the stat cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileStat {
+    /// Device of the file system.
+    pub device: u64,
+    /// Inode.
+    pub inode: u64,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// Last change of the content, in nanoseconds since 1970.
+    pub mtime_ns: i128,
+    /// Last change of content or attributes, in nanoseconds since 1970. Renaming moves it.
+    pub ctime_ns: i128,
+    /// Permission bits.
+    pub mode: u16,
+}
+
+impl FileStat {
+    #[allow(clippy::unnecessary_cast)] // The fields have other types on other machines.
+    pub(super) fn of(stat: &Stat) -> Self {
+        let nanoseconds = |seconds: i64, part: i64| i128::from(seconds) * 1_000_000_000 + i128::from(part);
+        Self {
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
+            bytes: stat.st_size as u64,
+            mtime_ns: nanoseconds(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+            ctime_ns: nanoseconds(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+            mode: mode_of(stat),
+        }
+    }
+}
+
+/// What a scan saw of a file or link whose content it recorded. While all of it holds the content is taken to be the same;
+/// otherwise the content itself is compared. A scan that does not trust a file's times (they are too young) gives none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// Inode.
+    pub inode: u64,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// Last change of the content, in nanoseconds since 1970.
+    pub mtime_ns: i128,
+}
+
+impl Seen {
+    pub(super) fn fits(&self, stat: &Stat) -> bool {
+        let stat = FileStat::of(stat);
+        *self == Seen { inode: stat.inode, bytes: stat.bytes, mtime_ns: stat.mtime_ns }
+    }
+}
+
+/// What stands at a place.
+#[derive(Clone, Debug)]
+pub(super) enum Found {
+    Nothing,
+    File(Stat),
+    Directory(Stat),
+    Symlink(Stat),
+    /// A device, socket or pipe.
+    Special,
+}
+
+impl Found {
+    /// How users call it.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::File(_) => "a file",
+            Self::Directory(_) => "a directory",
+            Self::Symlink(_) => "a link",
+            Self::Special => "a device, socket or pipe",
+        }
+    }
+}
+
+/// Looks at what has a name in a folder; follows no link and opens nothing.
+pub(super) fn look(folder: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<Found> {
+    let stat = match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => stat,
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Found::Nothing),
+        Err(error) => return Err(error),
+    };
+    Ok(match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Found::File(stat),
+        FileType::Directory => Found::Directory(stat),
+        FileType::Symlink => Found::Symlink(stat),
+        _ => Found::Special,
+    })
+}
+
+/// The target of a link.
+pub(super) fn read_link(folder: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<Vec<u8>> {
+    Ok(rustix::fs::readlinkat(folder, name, Vec::with_capacity(LINK_TARGET_BYTES_MAX + 1))?.into_bytes())
+}
+
+/// Reads files to compute their ids; keeps its buffer.
+pub(super) struct Hashing {
+    buffer: Vec<u8>,
+}
+
+impl Hashing {
+    pub(super) fn new() -> Self {
+        Self { buffer: vec![0; COMPARE_BUFFER_BYTES] }
+    }
+
+    /// The id of a file's content, and what the operating system said of the file after it was read. `None` when it changed
+    /// while it was read, or is no regular file.
+    pub(super) fn file(&mut self, folder: BorrowedFd<'_>, name: &[u8]) -> std::io::Result<Option<(ObjectId, Stat)>> {
+        let mut file = File::from(open_for_reading(folder, name)?);
+        let before = rustix::fs::fstat(&file)?;
+        if FileType::from_raw_mode(before.st_mode) != FileType::RegularFile {
+            return Ok(None);
+        }
+        let mut hasher = IdHasher::new(ObjectKind::Blob);
+        loop {
+            match file.read(&mut self.buffer) {
+                Ok(0) => break,
+                Ok(count) => hasher.update(&self.buffer[..count]),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let after = rustix::fs::fstat(file.as_fd())?;
+        let (old, new) = (FileStat::of(&before), FileStat::of(&after));
+        Ok(((old.bytes, old.mtime_ns) == (new.bytes, new.mtime_ns)).then(|| (hasher.finish(), after)))
+    }
+
+    /// Whether the content of what was found (bytes of a file, target of a link) is the node's; permission bits do not matter.
+    pub(super) fn has_content(&mut self, folder: BorrowedFd<'_>, name: &[u8], found: &Found, node: &OwnedNode) -> std::io::Result<bool> {
+        match (found, node) {
+            (Found::File(stat), OwnedNode::File { bytes, id, .. }) => {
+                Ok(FileStat::of(stat).bytes == *bytes && self.file(folder, name)?.is_some_and(|(found, _)| found == *id))
+            }
+            (Found::Symlink(_), OwnedNode::Symlink { target }) => Ok(read_link(folder, name)? == *target),
+            _ => Ok(false),
+        }
+    }
+
+    /// What stands at a place as a node of a tree, by reading it; a directory has the id zero. `None` when there is nothing, or
+    /// nothing that a tree can hold.
+    pub(super) fn node(&mut self, folder: BorrowedFd<'_>, name: &[u8]) -> std::io::Result<(Found, Option<OwnedNode>)> {
+        let found = look(folder, name)?;
+        let node = match &found {
+            Found::Nothing | Found::Special => None,
+            Found::Directory(stat) => Some(OwnedNode::Directory { mode: mode_of(stat), id: ObjectId::ZERO }),
+            Found::Symlink(_) => Some(OwnedNode::Symlink { target: read_link(folder, name)? }),
+            Found::File(_) => {
+                self.file(folder, name)?.map(|(id, stat)| OwnedNode::File { mode: mode_of(&stat), bytes: FileStat::of(&stat).bytes, id })
+            }
+        };
+        Ok((found, node))
+    }
+}
+
+/// Whether two nodes are equal as far as the entry itself goes: a directory is compared by its permission bits alone.
+pub(super) fn is_same_entry(one: Option<&OwnedNode>, other: Option<&OwnedNode>) -> bool {
+    match (one, other) {
+        (Some(OwnedNode::Directory { mode, .. }), Some(OwnedNode::Directory { mode: other, .. })) => mode == other,
+        _ => one == other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_read_as_nodes() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = File::open(temp.path()).unwrap();
+        std::fs::write(temp.path().join("f"), "text").unwrap();
+        std::os::unix::fs::symlink("to/there", temp.path().join("l")).unwrap();
+        rustix::fs::mknodat(&folder, "p", FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+        let mut hashing = Hashing::new();
+        let mut node = |name: &[u8]| hashing.node(folder.as_fd(), name).unwrap();
+        let text = ObjectId::of(ObjectKind::Blob, b"text");
+        assert!(matches!(node(b"f").1, Some(OwnedNode::File { bytes: 4, id, .. }) if id == text));
+        assert_eq!(node(b"l").1, Some(OwnedNode::Symlink { target: b"to/there".to_vec() }));
+        assert!(matches!(node(b"p"), (Found::Special, None)));
+        assert!(matches!(node(b"f/x"), (Found::Nothing, None)));
+    }
+}
