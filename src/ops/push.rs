@@ -15,6 +15,11 @@ use crate::workspace::scan::{LeftOut, SkipKind};
 const NEARLY_NOTHING_SEEN_MIN: u64 = 20;
 const NEARLY_NOTHING_SHARE: u64 = 20;
 
+/// How the rules begin that stand in no file.
+const BUILT_IN: &str = "built in:";
+/// The rule that leaves out the folder with the history.
+const OWN_FOLDER_RULE: &str = "built in:.lua";
+
 /// How to push.
 #[derive(Clone, Debug)]
 pub struct PushOptions {
@@ -207,7 +212,7 @@ fn look(workspace: &Workspace, options: &PushOptions, batch: Option<&Batch>, hos
 fn refuse_nearly_nothing(snapshot: &Snapshot) -> OpsResult<()> {
     let recorded = snapshot.tree.files;
     let left_out = snapshot.scan.left_out();
-    let from_files = left_out.iter().filter(|(rule, _)| rule.contains(':'));
+    let from_files = left_out.iter().filter(|(rule, _)| !rule.starts_with(BUILT_IN));
     let Some((rule, counts)) = from_files.max_by_key(|(_, counts)| counts.files + counts.directories) else { return Ok(()) };
     let seen = recorded + counts.files + counts.directories;
     if seen < NEARLY_NOTHING_SEEN_MIN && recorded > 0 || recorded * NEARLY_NOTHING_SHARE >= seen {
@@ -242,11 +247,13 @@ fn version_record(number: VersionNumber, snapshot: &Snapshot, changes: ChangeCou
 /// What a snapshot says in a report.
 pub(super) fn report(snapshot: &Snapshot) -> PushReport {
     let (skipped, skipped_total) = snapshot.scan.skipped();
+    // That the history does not hold itself goes without saying.
+    let left_out = snapshot.scan.left_out().into_iter().filter(|(rule, _)| **rule != *OWN_FOLDER_RULE);
     let to_path = |skip: crate::workspace::scan::Skipped| SkippedPath { path: skip.path, kind: skip.kind, reason: skip.why.into() };
     PushReport {
         files: snapshot.tree.files,
         bytes: snapshot.tree.bytes,
-        by_rules: snapshot.scan.left_out().into_iter().map(|(rule, counts)| by_rule(&rule, counts)).collect(),
+        by_rules: left_out.map(|(rule, counts)| by_rule(&rule, counts)).collect(),
         skipped: skipped.into_iter().map(to_path).collect(),
         skipped_total,
         unstable: snapshot.unstable.clone(),

@@ -11,8 +11,9 @@ use super::{connection, row};
 use crate::format::record::{Record, RecordBody, VersionNumber};
 use crate::limits::SQLITE_BUSY_MS;
 
-/// From this length on the write-ahead log is written back into the database after a commit, in bytes. Every process that
-/// opens the index reads the whole of it, and writing it back waits for the disk twice: a compromise between the two.
+/// From this length on the write-ahead log is written back into the database after a commit, in bytes: about every 40
+/// commits of one record. Each process that opens the index reads the whole of it (a microsecond a page), while writing it
+/// back waits for the disk.
 const WAL_BYTES_MAX: u64 = 256 << 10;
 
 /// Adds records and moves the applied position, in one transaction.

@@ -14,9 +14,9 @@ use super::{row, schema};
 use crate::disk::DiskError;
 use crate::limits::SQLITE_BUSY_MS;
 
-/// Size of a page of the database in bytes. A commit writes each page that it touches whole, and an open reads them all
-/// again, so small pages are quicker.
-const PAGE_BYTES: u32 = 1024;
+/// Size of a page of the database in bytes. A commit of one record touches three pages and writes them whole, and each open
+/// reads what the write-ahead log has gathered, so smaller pages are quicker there; larger ones are when all rows are read.
+const PAGE_BYTES: u32 = 2048;
 
 /// What a connection may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

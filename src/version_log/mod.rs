@@ -4,7 +4,7 @@
 //! # The segments are the truth
 //! Every record is in the segments before it is here, and this index can be rebuilt from them at any time
 //! ([`VersionLog::rebuild`]). So a commit does not wait for the disk: SQLite runs with a write-ahead log and
-//! `synchronous=NORMAL`. After a power cut the index may lack its latest records; [`LogHead::applied`] says from which
+//! `synchronous=NORMAL`, and only about every fortieth append waits, to write that log back. After a power cut the index may lack its latest records; [`LogHead::applied`] says from which
 //! place on the segments must be taken in again. After [`LogError::Damaged`] it is rebuilt.
 //!
 //! # Nothing is believed

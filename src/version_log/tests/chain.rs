@@ -15,7 +15,7 @@ fn log_in_memory(records: &[Record]) -> VersionLog {
 /// Why a record is refused; the log must be as it was.
 fn refusal(log: &mut VersionLog, record: Record) -> &'static str {
     let before = log.head().unwrap();
-    let Err(LogError::NotNext { sequence, why }) = log.append(&[record.clone()], position(99)) else {
+    let Err(LogError::NotNext { sequence, why }) = log.append(std::slice::from_ref(&record), position(99)) else {
         panic!("accepted: {record:?}");
     };
     assert_eq!(sequence, record.sequence);

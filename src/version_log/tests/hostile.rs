@@ -71,6 +71,7 @@ fn altered_rows_are_noticed_where_they_are_read() {
         ("UPDATE log SET deleted_by = 4 WHERE sequence = 5", true),
         ("UPDATE log SET deleted_by = NULL WHERE sequence = 2", false),
         ("UPDATE log SET deleted_by = 4 WHERE sequence = 2", false),
+        ("UPDATE log SET deleted_by = 0 WHERE sequence = 1", false),
         ("UPDATE log SET deleted_by = 5 WHERE sequence = 1", false),
         ("UPDATE log SET record = zeroblob(200) WHERE sequence = 2", false),
         ("UPDATE log SET record = zeroblob(3000000) WHERE sequence = 2", false),

@@ -1,7 +1,8 @@
 //! Several threads and several processes with one index.
 
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::helper::{Chain, Folder, position, small_log};
 use crate::disk::{Dir, RootOf};
@@ -65,15 +66,7 @@ fn threads_lose_no_records() {
 #[test]
 fn processes_lose_no_records() {
     let folder = Folder::with(&[]);
-    let child = || {
-        Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "version_log::tests::many::as_a_process_of_its_own", "--ignored"])
-            .env(FOLDER_VARIABLE, folder.temp.path())
-            .stdout(std::process::Stdio::null())
-            .spawn()
-            .unwrap()
-    };
-    let children: Vec<_> = (0..4).map(|_| child()).collect();
+    let children: Vec<_> = (0..4).map(|_| child(&folder)).collect();
     for mut child in children {
         assert!(child.wait().unwrap().success());
     }
@@ -83,7 +76,35 @@ fn processes_lose_no_records() {
 }
 
 #[test]
-#[ignore = "a part of processes_lose_no_records"]
+fn killed_processes_leave_a_whole_log() {
+    let folder = Folder::with(&[]);
+    let mut before = 0;
+    for round in 0..20 {
+        let mut children: Vec<_> = (0..2).map(|_| child(&folder)).collect();
+        std::thread::sleep(Duration::from_millis(20 + 7 * round));
+        children.iter_mut().for_each(|child| child.kill().unwrap());
+        children.iter_mut().for_each(|child| _ = child.wait().unwrap());
+        let log = folder.open().unwrap();
+        log.verify().unwrap();
+        let sequence = log.head().unwrap().sequence;
+        assert!(sequence >= before);
+        before = sequence;
+    }
+    assert!(before > 0);
+}
+
+/// This program once more, doing nothing but [`as_a_process_of_its_own`].
+fn child(folder: &Folder) -> Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "version_log::tests::many::as_a_process_of_its_own", "--ignored"])
+        .env(FOLDER_VARIABLE, folder.temp.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+#[ignore = "a part of other tests"]
 fn as_a_process_of_its_own() {
     let Some(folder) = std::env::var_os(FOLDER_VARIABLE) else { return };
     append_many(&Dir::open(folder.as_ref(), RootOf::UserPath).unwrap(), "child", 50, true);

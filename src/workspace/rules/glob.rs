@@ -115,9 +115,9 @@ struct Matcher<'a> {
     glob: Glob<'a>,
     text: &'a [u8],
     place: Place,
-    /// Where to go on when the newest `*` takes in one byte more.
+    /// What follows the newest `*`, and the first place where that has not been tried.
     star: Option<Place>,
-    /// Where to go on when the newest `**` takes in more.
+    /// What follows the newest `**`, and the last place where that has been tried.
     deep: Option<Place>,
 }
 
@@ -146,22 +146,34 @@ impl Matcher<'_> {
         let Some(taken) = taken else { return false };
         self.place = Place { op: self.place.op + 1, at: self.place.at + taken };
         match op {
-            Op::Star => self.star = Some(self.place),
+            Op::Star => {
+                self.star = Some(self.place);
+                return self.widen_star();
+            }
             Op::Deep | Op::DeepFolders => (self.star, self.deep) = (None, Some(self.place)),
             _ => {}
         }
         true
     }
 
-    /// Goes back to the newest `*` and lets it take in one byte more.
+    /// Goes back to the newest `*` and lets it take in as much more as makes what follows worth a try.
     fn widen_star(&mut self) -> bool {
-        let Some(star) = self.star.take() else { return false };
-        if matches!(self.text.get(star.at), None | Some(b'/')) {
-            return false;
-        }
-        self.place = Place { op: star.op, at: star.at + 1 };
-        self.star = Some(self.place);
+        let Some(Place { op, at: from }) = self.star.take() else { return false };
+        let Some(at) = self.star_end(op, from) else { return false };
+        self.place = Place { op, at };
+        self.star = self.text.get(at).filter(|&&byte| byte != b'/').map(|_| Place { op, at: at + 1 });
         true
+    }
+
+    /// The first place from `from` on where the step `op` can begin, if a `*` can reach so far.
+    fn star_end(&self, op: usize, from: usize) -> Option<usize> {
+        let rest = &self.text[from..];
+        let passed = match self.glob.ops.get(op) {
+            None => (!rest.contains(&b'/')).then_some(rest.len()),
+            Some(&Op::Literal { start, len }) => find_in_name(rest, self.glob.program.literal(start, len)),
+            Some(_) => Some(0),
+        };
+        passed.map(|passed| from + passed)
     }
 
     /// Goes back to the newest `**` and lets it take in one byte more, or one folder more.
@@ -177,4 +189,11 @@ impl Matcher<'_> {
         (self.star, self.deep) = (None, Some(self.place));
         true
     }
+}
+
+/// The first place in `text` where `literal`, which is not empty, begins, unless a slash comes before it.
+fn find_in_name(text: &[u8], literal: &[u8]) -> Option<usize> {
+    let last_start = text.len().checked_sub(literal.len())?;
+    let first_match = (0..=last_start).find(|&at| text[at] == b'/' || (text[at] == literal[0] && text[at..].starts_with(literal)))?;
+    text[first_match..].starts_with(literal).then_some(first_match)
 }

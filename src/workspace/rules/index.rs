@@ -41,7 +41,7 @@ impl Index {
         for (number, pattern) in (0..).zip(patterns) {
             index.add(program.glob(pattern.ops.clone()), pattern.scope, number);
         }
-        index.whole.sort_unstable_by(|a, b| (a.name(program), Reverse(a.pattern)).cmp(&(b.name(program), Reverse(b.pattern))));
+        index.whole.sort_unstable_by(|a, b| (a.rank(program), Reverse(a.pattern)).cmp(&(b.rank(program), Reverse(b.pattern))));
         index.last.sort_unstable();
         index.first.sort_unstable();
         index.others.reverse();
@@ -64,22 +64,25 @@ impl Index {
     /// The pattern with the highest number among those that `matches` accepts, and that can match this name at all.
     pub(super) fn newest(&self, program: &Program, name: &[u8], matches: impl Fn(u32) -> bool) -> Option<u32> {
         let (&first, &last) = (name.first()?, name.last()?);
-        let mut newest = None;
-        let mut ask = |candidates: &mut dyn Iterator<Item = u32>| {
-            newest = candidates.take_while(|&candidate| Some(candidate) > newest).find(|&candidate| matches(candidate)).or(newest);
-        };
-        let whole = &self.whole[self.whole.partition_point(|named| named.name(program) < name)..];
-        ask(&mut whole.iter().take_while(|named| named.name(program) == name).map(|named| named.pattern));
-        ask(&mut with_byte(&self.last, last));
-        ask(&mut with_byte(&self.first, first));
-        ask(&mut self.others.iter().copied());
-        newest
+        let rank = (name.len(), name);
+        let whole = self.whole[self.whole.partition_point(|named| named.rank(program) < rank)..].iter();
+        let newest = newer(None, whole.take_while(|named| named.rank(program) == rank).map(|named| named.pattern), &matches);
+        let newest = newer(newest, with_byte(&self.last, last), &matches);
+        let newest = newer(newest, with_byte(&self.first, first), &matches);
+        newer(newest, self.others.iter().copied(), &matches)
     }
 }
 
+/// The first of these candidates that is newer than the one there is and that `matches` accepts; else the one there is. The
+/// candidates go from newer to older.
+fn newer(newest: Option<u32>, candidates: impl Iterator<Item = u32>, matches: impl Fn(u32) -> bool) -> Option<u32> {
+    candidates.take_while(|&candidate| Some(candidate) > newest).find(|&candidate| matches(candidate)).or(newest)
+}
+
 impl Named {
-    fn name<'a>(&self, program: &'a Program) -> &'a [u8] {
-        program.literal(self.start, self.len)
+    /// The name, with its length in front: most comparisons end there.
+    fn rank<'a>(&self, program: &'a Program) -> (usize, &'a [u8]) {
+        (self.len as usize, program.literal(self.start, self.len))
     }
 }
 

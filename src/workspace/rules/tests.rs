@@ -154,7 +154,7 @@ fn rules_of_very_deep_directories_are_let_go_without_recursion() {
     let mut rules = Rules::new(PLAIN);
     let dir = "a/".repeat(20_000) + "a";
     for depth in 0..20_000 {
-        rules = rules.enter(dir[..2 * depth + 1].as_bytes(), Some(b"x"), Some(b"y"));
+        rules = rules.enter(&dir.as_bytes()[..2 * depth + 1], Some(b"x"), Some(b"y"));
     }
     assert_eq!(left_out_by(&rules, &dir, "z"), "");
 }
@@ -181,7 +181,10 @@ fn ignore_file() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
-    fn any_bytes_are_rules_of_some_sort(gitignore in ignore_file(), luaignore in ignore_file(), name in ignore_file(), dir in ignore_file()) {
+    fn any_bytes_are_rules_of_some_sort(
+        (gitignore, luaignore) in (ignore_file(), ignore_file()),
+        (dir, name) in (ignore_file(), ignore_file()),
+    ) {
         let above = Rules::new(PLAIN).enter(b"", Some(&gitignore), Some(&luaignore));
         let rules = above.enter(&dir, Some(&luaignore), Some(&gitignore));
         let found = rules.explain(&dir, &name, true);

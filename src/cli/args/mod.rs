@@ -1,0 +1,94 @@
+//! What can be typed. Plain text and flags; what they mean is decided in `commands`.
+//!
+//! `{lua}` in a help text stands for the name that the program was called by; see `usage`.
+
+mod history;
+mod value;
+mod workspace;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use history::{
+    DeleteArgs, ListArgs, PromoteArgs, RestoreArgs, RollbackArgs, RollbackHow, ShowArgs, SourceCommand, UndoArgs, VersionCommand,
+};
+pub use value::looks_like_version;
+pub use workspace::{CheckIgnoreArgs, DiffArgs, DiffFormArgs, InitArgs, PushArgs, StatusArgs, VerifyArgs, VersionDiffArgs};
+
+/// Exit codes and variables, below the list of commands.
+const MORE_HELP: &str = "\
+Examples:
+  {lua} push -m \"before the refactoring\"
+  {lua} list
+  {lua} diff v3
+  {lua} rollback 3
+
+Exit codes:
+  0    done
+  1    failed; a message says why
+  2    wrong usage, or a confirmation is missing; nothing was done
+  3    done, but something was left out; it is listed
+  4    the history is damaged; what is affected is listed
+  5    not in a workspace
+  6    no such version
+  7    the disk is full or cannot be written
+  130  stopped by Ctrl-C, nothing half done
+
+Environment:
+  LUA_AUTHOR        who makes versions, unless --by says it (else the user's name)
+  LUA_TRIGGERED_BY  what triggers pushes, unless --triggered-by says it
+  PAGER, NO_COLOR, COLUMNS, TZ  as everywhere
+  LUA_TEST_NOW_MS   for tests: fixes the clock, in milliseconds since 1970";
+
+/// Keeps the version history of a workspace: every push records all of it, any version comes back.
+#[derive(Debug, Parser)]
+#[command(name = "lua", version, after_help = MORE_HELP, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Global {
+    /// Answer with one JSON object on standard output, errors too
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Work as if started in DIR
+    #[arg(short = 'C', long, global = true, value_name = "DIR")]
+    pub workspace: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Init(InitArgs),
+    Push(PushArgs),
+    /// The history of the sources: list, rollback, restore
+    #[command(subcommand)]
+    Source(SourceCommand),
+    /// Versions one by one: promote, list, show, diff, status, create, delete
+    #[command(subcommand)]
+    Version(VersionCommand),
+    Undo(UndoArgs),
+    Status(StatusArgs),
+    Diff(DiffArgs),
+    Verify(VerifyArgs),
+    /// Make the log, the indexes and the caches anew from the recorded data
+    ///
+    /// The recorded data itself is not changed, and the former log is kept aside. What stays damaged is listed.
+    Repair,
+    CheckIgnore(CheckIgnoreArgs),
+    /// Short for `source list`
+    List(ListArgs),
+    /// Short for `source rollback`
+    Rollback(RollbackArgs),
+    /// Short for `source restore`
+    Restore(RestoreArgs),
+    /// Short for `version promote`
+    Promote(PromoteArgs),
+}

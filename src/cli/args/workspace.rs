@@ -1,0 +1,143 @@
+//! Arguments of the commands about the workspace.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use lua_store::format::record::VersionNumber;
+
+use super::value::parse_version;
+
+/// Make a folder a workspace, with its history in .lua (a first push does it too)
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  {lua} init\n  {lua} init --store ~/histories/site   # out of reach of rm -rf and git clean")]
+pub struct InitArgs {
+    /// Id of the agent; else that of lua.skill.yaml, if there is one
+    #[arg(long, value_name = "ID")]
+    pub agent_id: Option<String>,
+    /// Keep the history in DIR, outside the workspace; one that is there already is taken over
+    #[arg(long, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// Take the folder even if it is /, a home folder or the root of a mount
+    #[arg(long)]
+    pub yes_this_root: bool,
+    /// The folder; else the current one
+    pub dir: Option<PathBuf>,
+}
+
+/// Record the workspace as the next version and make it the active one
+///
+/// With nothing changed no version is made.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  {lua} push -m \"parser works\"\n  {lua} push --dry-run")]
+pub struct PushArgs {
+    /// Accepted for compatibility: both push the whole workspace
+    #[arg(value_name = "WHAT")]
+    pub what: Option<PushWhat>,
+    /// What to say about the version
+    #[arg(short, long, value_name = "TEXT")]
+    pub message: Option<String>,
+    /// What triggers it
+    #[arg(long, value_name = "TEXT")]
+    pub triggered_by: Option<String>,
+    /// Who makes it
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+    /// Make a version even if nothing changed
+    #[arg(long)]
+    pub allow_empty: bool,
+    /// Show what would be recorded and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Ask nothing, and record even if ignore rules leave out nearly everything
+    #[arg(long)]
+    pub force: bool,
+    /// Read every file again, whatever its times say
+    #[arg(long)]
+    pub rehash: bool,
+}
+
+/// The parts that the vendor's tool knows.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum PushWhat {
+    All,
+    Backup,
+}
+
+/// Show what differs from the newest version, what is active, and what is left out
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Read every file again, whatever its times say
+    #[arg(long)]
+    pub rehash: bool,
+    /// Count files and bytes in left-out folders too, and name every rule
+    #[arg(long)]
+    pub left_out: bool,
+}
+
+/// Show what differs between two versions, or between a version and the workspace
+///
+/// A is the newest version unless it is given, B the workspace. The first two words are versions if they look like 5 or v5;
+/// all others, and all after `--`, are paths.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "{lua} diff [OPTIONS] [A [B]] [PATH]... [-- PATH...]",
+    after_help = "Examples:\n  {lua} diff                 # newest version against the workspace\n  {lua} diff v3 v5 --stat\n  {lua} diff 3 src/ > changes.patch && git apply -R changes.patch"
+)]
+pub struct DiffArgs {
+    /// Versions and paths
+    #[arg(value_name = "A | B | PATH", hide = true)]
+    pub words: Vec<OsString>,
+    /// Paths
+    #[arg(last = true, value_name = "PATH", hide = true)]
+    pub paths: Vec<OsString>,
+    #[command(flatten)]
+    pub form: DiffFormArgs,
+}
+
+/// Show what differs between two versions
+#[derive(Debug, Args)]
+pub struct VersionDiffArgs {
+    /// The older version
+    #[arg(value_parser = parse_version)]
+    pub a: VersionNumber,
+    /// The newer version
+    #[arg(value_parser = parse_version)]
+    pub b: VersionNumber,
+    /// Only these paths
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<OsString>,
+    #[command(flatten)]
+    pub form: DiffFormArgs,
+}
+
+/// What of the differences is shown.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct DiffFormArgs {
+    /// Show how many lines changed in each file instead of a patch
+    #[arg(long, conflicts_with = "name_only")]
+    pub stat: bool,
+    /// Show only which paths differ
+    #[arg(long)]
+    pub name_only: bool,
+}
+
+/// Read and check every object of every version
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// Check only that everything is there, without reading contents
+    #[arg(long)]
+    pub quick: bool,
+}
+
+/// Say which of the paths are left out, and by which rule
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  {lua} check-ignore -v build/app.log")]
+pub struct CheckIgnoreArgs {
+    /// Show every path, with the rule that decides
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// The paths; they need not exist
+    #[arg(required = true, value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+}

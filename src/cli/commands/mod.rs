@@ -1,0 +1,56 @@
+//! One small function for each command: arguments → options → one operation → an answer.
+
+mod check_ignore;
+mod diff;
+mod history;
+mod init;
+mod promote;
+mod push;
+mod restore;
+mod rollback;
+mod status;
+mod verify;
+
+use super::args::{Command, SourceCommand, VersionCommand};
+use super::failure::Outcome;
+use super::session::Session;
+
+/// Runs a command.
+pub fn run(session: &Session, command: Command) -> Outcome {
+    match command {
+        Command::Init(args) => init::init(session, args),
+        Command::Push(args) => push::push(session, args),
+        Command::Source(command) => run_source(session, command),
+        Command::Version(command) => run_version(session, command),
+        Command::Undo(args) => rollback::undo(session, args),
+        Command::Status(args) => status::status(session, &args),
+        Command::Diff(args) => diff::diff(session, &args),
+        Command::Verify(args) => verify::verify(session, &args),
+        Command::Repair => verify::repair(session),
+        Command::CheckIgnore(args) => check_ignore::check_ignore(session, &args),
+        Command::List(args) => history::list(session, &args),
+        Command::Rollback(args) => rollback::rollback(session, args),
+        Command::Restore(args) => restore::restore(session, args),
+        Command::Promote(args) => promote::promote(session, &args),
+    }
+}
+
+fn run_source(session: &Session, command: SourceCommand) -> Outcome {
+    match command {
+        SourceCommand::List(args) => history::list(session, &args),
+        SourceCommand::Rollback(args) => rollback::rollback(session, args),
+        SourceCommand::Restore(args) => restore::restore(session, args),
+    }
+}
+
+fn run_version(session: &Session, command: VersionCommand) -> Outcome {
+    match command {
+        VersionCommand::Promote(args) => promote::promote(session, &args),
+        VersionCommand::List(args) => history::list(session, &args),
+        VersionCommand::Show(args) => history::show(session, &args),
+        VersionCommand::Diff(args) => diff::version_diff(session, &args),
+        VersionCommand::Status(args) => promote::history(session, &args),
+        VersionCommand::Create(args) => push::push(session, args),
+        VersionCommand::Delete(args) => history::delete(session, &args),
+    }
+}

@@ -1,0 +1,62 @@
+//! `push` and `version create`: record the workspace as the next version.
+
+use lua_store::id::ObjectId;
+use lua_store::ops::{self, InitOptions, OpsError, PushOptions, PushOutcome, Workspace};
+
+use crate::cli::args::PushArgs;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::json::push::Circumstances;
+use crate::cli::session::Session;
+use crate::cli::{environment, json, render};
+
+pub fn push(session: &Session, args: PushArgs) -> Outcome {
+    let initialized = make_workspace_if_none(session, args.dry_run)?;
+    let mut workspace = session.open()?;
+    let options = options(args);
+    let outcome = ops::push(&mut workspace, &options, session.host())?;
+    let (PushOutcome::Made { report, .. } | PushOutcome::WouldMake { report, .. } | PushOutcome::Unchanged { report, .. }) = &outcome;
+    let tree = tree(&workspace, &outcome)?;
+    let circumstances = Circumstances { dry_run: options.dry_run, initialized, tree, elapsed: session.elapsed() };
+    session.answer(|| json::push::push(&outcome, circumstances), |page| render::push::put(page, &outcome, circumstances.elapsed))?;
+    session.tell_in_words(render::left_out::lines(report));
+    Ok(Exit::left_out_if(!report.is_complete()))
+}
+
+fn options(args: PushArgs) -> PushOptions {
+    PushOptions {
+        message: args.message.unwrap_or_default(),
+        triggered_by: environment::triggered_by(args.triggered_by),
+        by: environment::author(args.by),
+        allow_empty: args.allow_empty,
+        dry_run: args.dry_run,
+        rehash: args.rehash,
+        force: args.force,
+        ..PushOptions::default()
+    }
+}
+
+/// The first push makes a workspace of the current folder; a dry run makes nothing.
+fn make_workspace_if_none(session: &Session, dry_run: bool) -> Result<bool, Failure> {
+    match session.root() {
+        Err(Failure::Ops(OpsError::NotAWorkspace { .. })) if !dry_run => {
+            let options = InitOptions { home: environment::home(), ..InitOptions::default() };
+            let made = ops::init(session.folder(), &options, session.host())?;
+            session.tell_in_words([render::init::made(&made)]);
+            Ok(true)
+        }
+        other => other.map(|_| false),
+    }
+}
+
+/// The tree of the version that holds the workspace as it is now.
+fn tree(workspace: &Workspace, outcome: &PushOutcome) -> Result<Option<ObjectId>, Failure> {
+    match outcome {
+        PushOutcome::Made { root, .. } => Ok(Some(*root)),
+        PushOutcome::WouldMake { .. } => Ok(None),
+        PushOutcome::Unchanged { newest, .. } => {
+            let row = newest.map(|newest| ops::version(workspace, newest)).transpose()?;
+            Ok(row.map(|row| row.record.root))
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! `source restore`: bring a version, or some of its paths, into a folder or into the workspace.
+
+use lua_store::ops::{self, RestoreOptions, RestoreTarget};
+
+use crate::cli::args::RestoreArgs;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Outcome;
+use crate::cli::session::Session;
+use crate::cli::{environment, json, paths, render};
+
+pub fn restore(session: &Session, args: RestoreArgs) -> Outcome {
+    let mut workspace = session.open()?;
+    let folder = args.to.map(|to| session.folder().join(to));
+    let options = RestoreOptions {
+        version: args.version,
+        target: folder.clone().map_or(RestoreTarget::Workspace, RestoreTarget::Directory),
+        patterns: paths::patterns(workspace.root(), session.folder(), &args.patterns)?,
+        by: environment::author(args.by),
+        dry_run: args.dry_run,
+    };
+    let outcome = ops::restore(&mut workspace, &options, session.host())?;
+    let (elapsed, folder) = (session.elapsed(), folder.as_deref());
+    let in_words = |page: &mut _| match args.dry_run {
+        true => render::restore::put_plan(page, &outcome, folder),
+        false => render::restore::put(page, &outcome, folder, elapsed),
+    };
+    session.answer(|| json::rollback::restore(&outcome, folder, args.dry_run, elapsed), in_words)?;
+    Ok(Exit::left_out_if(!outcome.conflict_copies.is_empty()))
+}

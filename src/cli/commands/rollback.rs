@@ -1,0 +1,63 @@
+//! `source rollback` and `undo`: bring the files of a version back.
+
+use lua_store::format::record::VersionNumber;
+use lua_store::ops::{self, RollbackOptions, RollbackOutcome, Workspace};
+
+use crate::cli::args::{RollbackArgs, RollbackHow, UndoArgs};
+use crate::cli::bounds::PATHS_SHOWN_MAX;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::session::Session;
+use crate::cli::{environment, json, output, prompt, render};
+
+pub fn rollback(session: &Session, args: RollbackArgs) -> Outcome {
+    let target = args.target.version.or(args.target.number);
+    let target = target.ok_or_else(|| Failure::Usage("say which version to bring back: --version N".to_owned()))?;
+    require_leave(session, &args.how)?;
+    roll_back_to(session, &mut session.open()?, target, args.how)
+}
+
+pub fn undo(session: &Session, args: UndoArgs) -> Outcome {
+    require_leave(session, &args.how)?;
+    let mut workspace = session.open()?;
+    let target = ops::undo_target(&workspace)?;
+    roll_back_to(session, &mut workspace, target, args.how)
+}
+
+/// A dry run needs no leave.
+fn require_leave(session: &Session, how: &RollbackHow) -> Result<(), Failure> {
+    prompt::require_somebody_to_ask(session, how.force || how.dry_run)
+}
+
+fn roll_back_to(session: &Session, workspace: &mut Workspace, version: VersionNumber, how: RollbackHow) -> Outcome {
+    let options = RollbackOptions { version, by: environment::author(how.by) };
+    let shown_max = if how.verbose { usize::MAX } else { PATHS_SHOWN_MAX };
+    if how.dry_run {
+        let plan = ops::rollback_plan(workspace, &options, session.host())?;
+        session.answer(|| json::rollback::plan(&plan), |page| render::rollback::put_plan(page, &plan, shown_max))?;
+        return Ok(Exit::Done);
+    }
+    if !how.force {
+        ask(session, workspace, &options, shown_max)?;
+    }
+    let outcome = ops::rollback(workspace, &options, session.host())?;
+    let (elapsed, undo) = (session.elapsed(), session.named("`{lua} undo`"));
+    session.answer(|| json::rollback::rollback(&outcome, elapsed), |page| render::rollback::put(page, &outcome, elapsed, &undo))?;
+    session.tell_in_words(render::rollback::lines(&outcome));
+    Ok(Exit::left_out_if(!is_exact(&outcome)))
+}
+
+/// Whether all that the version holds is in the workspace as it has it, and nobody wrote meanwhile.
+fn is_exact(outcome: &RollbackOutcome) -> bool {
+    outcome.left_alone.is_empty() && outcome.changed_since.is_empty() && outcome.conflict_copies.is_empty()
+}
+
+/// Shows the plan and asks. The rollback itself looks at the workspace again: it may change while the user thinks.
+fn ask(session: &Session, workspace: &mut Workspace, options: &RollbackOptions, shown_max: usize) -> Result<(), Failure> {
+    let plan = ops::rollback_plan(workspace, options, session.host())?;
+    session.host().clear_progress();
+    let mut page = session.page();
+    render::rollback::put_plan(&mut page, &plan, shown_max);
+    output::write_page(&page).map_err(Failure::Output)?;
+    prompt::confirm(session, "Roll back?")
+}

@@ -1,0 +1,24 @@
+//! `verify` and `repair`: whether everything can be brought back.
+
+use lua_store::ops::{self, VerifyOptions};
+
+use crate::cli::args::VerifyArgs;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Outcome;
+use crate::cli::session::Session;
+use crate::cli::{json, render};
+
+pub fn verify(session: &Session, args: &VerifyArgs) -> Outcome {
+    let outcome = ops::verify(&mut session.open()?, &VerifyOptions { quick: args.quick }, session.host())?;
+    let elapsed = session.elapsed();
+    session.answer(|| json::verify::verify(&outcome, elapsed), |page| render::verify::put(page, &outcome, args.quick, elapsed))?;
+    Ok(Exit::damage_if(!outcome.is_ok()))
+}
+
+/// Does not open the workspace first: that may be what does not work.
+pub fn repair(session: &Session) -> Outcome {
+    let outcome = ops::repair(&session.root()?, session.host())?;
+    let elapsed = session.elapsed();
+    session.answer(|| json::verify::repair(&outcome, elapsed), |page| render::verify::put_repair(page, &outcome, elapsed))?;
+    Ok(Exit::damage_if(!outcome.still_damaged.is_empty()))
+}

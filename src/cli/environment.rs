@@ -1,0 +1,99 @@
+//! The only place that reads the environment. Nothing is read before it is needed.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use super::failure::Failure;
+use super::render::escape;
+
+/// Name of the variable that fixes the clock, for tests: milliseconds since 1970-01-01 UTC.
+const TEST_NOW_MS: &str = "LUA_TEST_NOW_MS";
+/// What a push says that it was triggered by, when nothing else is said.
+const TRIGGERED_BY_DEFAULT: &str = "manual lua push";
+
+/// The name that the program was called by. It is installed under other names where `lua` is the language's interpreter.
+pub fn program_name(first_argument: Option<&OsString>) -> String {
+    let name = first_argument.and_then(|path| Path::new(path).file_name()).filter(|name| !name.is_empty());
+    name.map_or_else(|| "lua".to_owned(), |name| escape::path(name.as_encoded_bytes()).into_owned())
+}
+
+/// Puts the program's name into a text that has `{lua}` in its place.
+pub fn named(text: &str, program: &str) -> String {
+    text.replace("{lua}", program)
+}
+
+/// Who makes a version: as given, else `LUA_AUTHOR`, else the user's name as the system knows it.
+pub fn author(given: Option<String>) -> String {
+    let from_environment = || ["LUA_AUTHOR", "USER", "LOGNAME"].into_iter().find_map(text_of);
+    given.or_else(from_environment).unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()))
+}
+
+/// What triggered a push: as given, else `LUA_TRIGGERED_BY`, else that somebody typed it.
+pub fn triggered_by(given: Option<String>) -> String {
+    given.or_else(|| text_of("LUA_TRIGGERED_BY")).unwrap_or_else(|| TRIGGERED_BY_DEFAULT.to_owned())
+}
+
+/// The user's home folder.
+pub fn home() -> Option<PathBuf> {
+    value_of("HOME").map(PathBuf::from)
+}
+
+/// The time that tests want it to be, if they want one.
+pub fn test_now_ms() -> Result<Option<i64>, Failure> {
+    let Some(text) = text_of(TEST_NOW_MS) else { return Ok(None) };
+    let now_ms = text.parse().map_err(|_| Failure::Usage(format!("{TEST_NOW_MS} is not a number of milliseconds: {text:?}")))?;
+    Ok(Some(now_ms))
+}
+
+/// Columns that `COLUMNS` asks for.
+pub fn columns() -> Option<usize> {
+    text_of("COLUMNS")?.parse().ok().filter(|&columns| columns > 0)
+}
+
+/// The pager to use, as a command of the shell; `None` when the user wants none.
+pub fn pager() -> Option<OsString> {
+    match std::env::var_os("PAGER") {
+        None => Some("less".into()),
+        Some(pager) if pager.is_empty() || pager == "cat" => None,
+        Some(pager) => Some(pager),
+    }
+}
+
+/// Whether the user has settings of their own for `less`.
+pub fn has_less_settings() -> bool {
+    std::env::var_os("LESS").is_some()
+}
+
+/// Whether the terminal understands how to clear a line.
+pub fn terminal_can_clear() -> bool {
+    value_of("TERM").is_none_or(|term| term != OsStr::new("dumb"))
+}
+
+fn value_of(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn text_of(name: &str) -> Option<String> {
+    value_of(name).map(|value| value.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_called_what_it_was_called_by() {
+        let name = |path: &str| program_name(Some(&path.into()));
+        assert_eq!(name("/usr/local/bin/lua-store"), "lua-store");
+        assert_eq!(name("./lua"), "lua");
+        assert_eq!(name("evil\u{1b}[31m"), r#""evil\x1b[31m""#);
+        assert_eq!((name(""), program_name(None)), ("lua".to_owned(), "lua".to_owned()));
+        assert_eq!(named("`{lua} push`", "moon"), "`moon push`");
+    }
+
+    #[test]
+    fn what_is_given_comes_first() {
+        assert_eq!(author(Some("grace".into())), "grace");
+        assert_eq!(triggered_by(Some("agent step 4".into())), "agent step 4");
+    }
+}

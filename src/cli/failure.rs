@@ -1,0 +1,280 @@
+//! Why a command failed: its message, and the only place that knows exit codes, short codes and hints for errors.
+//!
+//! There is no `_` arm over the errors of operations, of the store and of the log: whoever adds one decides here what it means to
+//! a user.
+
+use std::io::{self, ErrorKind};
+
+use lua_store::disk::DiskError;
+use lua_store::ops::OpsError;
+use lua_store::store::StoreError;
+use lua_store::version_log::{Cause, LogError};
+use lua_store::workspace::checkout::{ApplyError, CheckoutError, JournalError, WriteError};
+use lua_store::workspace::scan::ScanError;
+
+use super::environment::named;
+use super::exit::Exit;
+use super::output;
+use super::render::escape;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The library could not do it.
+    #[error(transparent)]
+    Ops(#[from] OpsError),
+    /// The command line or the environment makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// There is nobody to ask, and no `--force`.
+    #[error("this needs a confirmation, and there is no terminal to ask on; nothing was done")]
+    ConfirmationNeeded,
+    /// The user was asked and did not say yes.
+    #[error("not confirmed; nothing was done")]
+    Declined,
+    /// The current folder, or the one to work in, cannot be used.
+    #[error("cannot work in {folder}: {source}")]
+    Folder {
+        /// The folder, as it is shown.
+        folder: String,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The answer cannot be written. What was to be done is done.
+    #[error("cannot write the answer: {0}")]
+    Output(#[source] io::Error),
+}
+
+/// The result of a command.
+pub type Outcome = Result<Exit, Failure>;
+
+/// What an error means at the edge of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// How the program ends.
+    pub exit: Exit,
+    /// A word for scripts.
+    pub code: &'static str,
+    /// What the user can do, with `{lua}` for the program's name; may be empty.
+    pub hint: &'static str,
+}
+
+/// Tells the user why a command failed, and gives the exit code.
+pub fn report(failure: &Failure, program: &str, in_json: bool) -> Exit {
+    let Verdict { exit, code, hint } = verdict(failure);
+    let message = failure.to_string();
+    let hint = named(hint, program);
+    if in_json && !matches!(failure, Failure::Output(_)) {
+        let answer = super::json::error(code, &message, &hint);
+        // Nowhere is left to complain about an answer that cannot be written; the exit code tells.
+        let _ = output::write_json(&answer);
+    } else {
+        output::error(&escape::text(&message), &hint);
+    }
+    exit
+}
+
+/// What a failure means.
+pub fn verdict(failure: &Failure) -> Verdict {
+    match failure {
+        Failure::Ops(error) => of_ops(error),
+        Failure::Usage(_) => says(Exit::Usage, "usage", "`{lua} --help` lists the commands"),
+        Failure::ConfirmationNeeded => says(Exit::Usage, "confirmation_needed", "--force goes on without a question"),
+        Failure::Declined => says(Exit::Usage, "declined", ""),
+        Failure::Folder { .. } => says(Exit::Failed, "folder", ""),
+        Failure::Output(_) => says(Exit::Failed, "output", "what was to be done is done; only the answer is missing"),
+    }
+}
+
+const fn says(exit: Exit, code: &'static str, hint: &'static str) -> Verdict {
+    Verdict { exit, code, hint }
+}
+
+fn of_ops(error: &OpsError) -> Verdict {
+    use Exit::{Damage, Failed, NoSuchVersion, NotAWorkspace, Usage};
+    match error {
+        OpsError::NotAWorkspace { .. } => {
+            says(NotAWorkspace, "not_a_workspace", "`{lua} init` makes a workspace of a folder, and so does its first `{lua} push`")
+        }
+        OpsError::UnlikelyRoot { .. } => {
+            says(Usage, "unlikely_root", "go into the folder you mean, or insist with `{lua} init --yes-this-root`")
+        }
+        OpsError::ForeignOwner { .. } => says(Failed, "foreign_owner", "run this as its owner; if you trust it, make it yours with chown"),
+        OpsError::Settings { .. } => says(Failed, "settings", "mend the file by hand; if a newer {lua} wrote it, use that one"),
+        OpsError::OtherStore { .. } => says(Failed, "other_store", "`{lua} init` without --store goes on with the history that is there"),
+        OpsError::UnknownVersion { .. } => says(NoSuchVersion, "unknown_version", "`{lua} source list --all` lists all versions"),
+        OpsError::DeletedVersion { .. } => says(NoSuchVersion, "deleted_version", "`{lua} source list --all` lists the others"),
+        OpsError::NoVersion => says(NoSuchVersion, "no_version", "`{lua} push` makes the first one"),
+        OpsError::NoRollback => says(NoSuchVersion, "no_rollback", "`{lua} source rollback --version N` brings any version back"),
+        OpsError::Undeletable { .. } => {
+            says(Failed, "undeletable", "promote another version, or push a newer one, and then delete this one")
+        }
+        OpsError::NearlyNothingLeft { .. } => {
+            says(Usage, "nearly_nothing_left", "change that rule, take paths back in with `!PATH` in .luaignore, or insist with --force")
+        }
+        OpsError::Unrecordable { .. } => {
+            says(Failed, "unrecordable", "make them readable, move them away, or leave them out with a rule in .luaignore")
+        }
+        OpsError::InTheWay { .. } => says(Failed, "in_the_way", "move them away and run it again"),
+        OpsError::TextTooLong { .. } => says(Usage, "text_too_long", ""),
+        OpsError::NotEmpty { .. } => NOT_EMPTY,
+        OpsError::NoMatch { .. } => says(Failed, "no_match", "put globs in quotes, so that the shell leaves them alone"),
+        OpsError::BadPattern { .. } => says(Usage, "bad_pattern", "a glob knows *, ?, [..] and **"),
+        OpsError::BadPath { .. } => says(Usage, "bad_path", "name paths inside the workspace"),
+        OpsError::NotProved { .. } => {
+            says(Damage, "not_proved", "what was unsaved is a version of its own; `{lua} verify` checks the history")
+        }
+        OpsError::Cancelled => CANCELLED,
+        OpsError::Store(error) => of_store(error),
+        OpsError::Log(error) => of_log(error),
+        OpsError::Disk(error) => of_disk(error),
+        OpsError::Scan(error) => of_scan(error),
+        OpsError::Write(error) => of_write(error),
+        OpsError::Apply(ApplyError::Undone { source, .. }) => of_io("undone", &source.source),
+        OpsError::Apply(ApplyError::Stuck { .. }) => says(Failed, "stuck", "what blocks it must go; the next command goes on from here"),
+        OpsError::Journal(JournalError::Disk(error)) => of_disk(error),
+        OpsError::Journal(JournalError::Format(_)) => {
+            says(Damage, "journal_damaged", "no version is affected; to give that rollback up, move .lua/checkout.journal away")
+        }
+        OpsError::Checkout(error) => of_checkout(error),
+    }
+}
+
+const CANCELLED: Verdict = says(Exit::Interrupted, "cancelled", "");
+const NOT_EMPTY: Verdict = says(Exit::Failed, "not_empty", "name a folder that is empty or does not exist yet");
+const VERIFY: &str = "`{lua} verify` says which versions and paths are affected";
+const REPAIR: &str = "`{lua} repair` makes it anew from the recorded data";
+const AGAIN: &str = "run it again";
+
+fn of_store(error: &StoreError) -> Verdict {
+    use Exit::{Damage, Failed};
+    match error {
+        StoreError::Disk(error) => of_disk(error),
+        StoreError::Missing { .. } => says(Damage, "object_missing", VERIFY),
+        StoreError::Damaged { .. } => says(Damage, "object_damaged", VERIFY),
+        StoreError::Format(_) => says(Damage, "store_damaged", VERIFY),
+        StoreError::TooLarge { .. } => says(Failed, "too_large", ""),
+        StoreError::Source(error) => of_io("unreadable", error),
+        StoreError::Sink(error) => of_io("unwritable", error),
+        StoreError::Codec(_) => says(Failed, "compression", ""),
+        StoreError::Full => says(Failed, "store_full", ""),
+    }
+}
+
+fn of_scan(error: &ScanError) -> Verdict {
+    match error {
+        ScanError::Root(error) => of_io("workspace_unreadable", error),
+        ScanError::Exhausted(_) => says(Exit::Failed, "exhausted", AGAIN),
+        ScanError::Cancelled => CANCELLED,
+    }
+}
+
+fn of_write(error: &WriteError<StoreError>) -> Verdict {
+    match error {
+        WriteError::Content { source, .. } => of_store(source),
+        WriteError::Length { .. } => says(Exit::Damage, "tree_damaged", VERIFY),
+        WriteError::Other(error) => of_checkout(error),
+        WriteError::NoSpace { .. } => DISK_FULL,
+        WriteError::NotEmpty => NOT_EMPTY,
+        WriteError::Cancelled => CANCELLED,
+    }
+}
+
+fn of_checkout(error: &CheckoutError) -> Verdict {
+    match error {
+        CheckoutError::Place(error) => of_io("workspace", &error.source),
+        CheckoutError::Disk(error) => of_disk(error),
+        CheckoutError::Tree { .. } => says(Exit::Damage, "tree_damaged", VERIFY),
+    }
+}
+
+fn of_log(error: &LogError) -> Verdict {
+    use Exit::{Damage, Failed};
+    match error {
+        LogError::NotFound | LogError::NotRegular { .. } | LogError::Damaged { .. } | LogError::NotNext { .. } => {
+            says(Damage, "log_damaged", REPAIR)
+        }
+        LogError::AlreadyExists | LogError::Replaced => says(Failed, "log_replaced", AGAIN),
+        LogError::TooNew { .. } => says(Failed, "log_too_new", "use the newer {lua} that wrote it"),
+        LogError::Busy(_) => says(Failed, "log_busy", AGAIN),
+        LogError::ReadOnly(_) => READ_ONLY,
+        LogError::Full(_) => DISK_FULL,
+        LogError::Io(Cause::Disk(error)) => of_disk(error),
+        LogError::Io(Cause::Sqlite(_)) => says(Failed, "log_io", ""),
+        LogError::Other(_) => says(Failed, "log", ""),
+    }
+}
+
+const DISK_FULL: Verdict = says(Exit::NoSpace, "disk_full", "nothing was lost; make room and run it again");
+const READ_ONLY: Verdict = says(Exit::NoSpace, "read_only", "nothing was lost; the folder must be writable for you");
+
+fn of_disk(error: &DiskError) -> Verdict {
+    if error.is_full() {
+        DISK_FULL
+    } else if error.is_read_only() {
+        READ_ONLY
+    } else {
+        says(Exit::Failed, "disk", "")
+    }
+}
+
+fn of_io(code: &'static str, error: &io::Error) -> Verdict {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => DISK_FULL,
+        ErrorKind::ReadOnlyFilesystem => READ_ONLY,
+        _ => says(Exit::Failed, code, ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lua_store::format::record::VersionNumber;
+
+    use super::*;
+
+    fn ends(error: OpsError) -> (Exit, &'static str) {
+        let Verdict { exit, code, .. } = verdict(&error.into());
+        (exit, code)
+    }
+
+    fn system(number: i32) -> io::Error {
+        io::Error::from_raw_os_error(number)
+    }
+
+    #[test]
+    fn errors_end_with_the_code_of_their_meaning() {
+        let number = VersionNumber(9);
+        assert_eq!(ends(OpsError::NotAWorkspace { start: "/x".into() }), (Exit::NotAWorkspace, "not_a_workspace"));
+        assert_eq!(ends(OpsError::UnknownVersion { number, newest: None }), (Exit::NoSuchVersion, "unknown_version"));
+        assert_eq!(ends(OpsError::Cancelled), (Exit::Interrupted, "cancelled"));
+        assert_eq!(ends(OpsError::UnlikelyRoot { path: "/".into(), why: "" }), (Exit::Usage, "unlikely_root"));
+        assert_eq!(ends(OpsError::Log(LogError::Damaged { why: String::new() })), (Exit::Damage, "log_damaged"));
+        assert_eq!(verdict(&Failure::ConfirmationNeeded).exit, Exit::Usage);
+    }
+
+    #[test]
+    fn a_full_disk_is_seen_wherever_it_is_met() {
+        const ENOSPC: i32 = 28;
+        let disk = || DiskError::new("write", "/x", system(ENOSPC));
+        let full = (Exit::NoSpace, "disk_full");
+        assert_eq!(ends(OpsError::Disk(disk())), full);
+        assert_eq!(ends(OpsError::Store(StoreError::Sink(system(ENOSPC)))), full);
+        assert_eq!(ends(OpsError::Log(LogError::Full(Cause::Disk(disk())))), full);
+        assert_eq!(ends(OpsError::Log(LogError::Io(Cause::Disk(disk())))), full);
+    }
+
+    #[test]
+    fn a_disk_that_may_not_be_written_is_told_apart() {
+        const EROFS: i32 = 30;
+        const EIO: i32 = 5;
+        let disk = |number| OpsError::Disk(DiskError::new("write", "/x", system(number)));
+        assert_eq!(ends(disk(EROFS)), (Exit::NoSpace, "read_only"));
+        assert_eq!(ends(disk(EIO)), (Exit::Failed, "disk"));
+    }
+
+    #[test]
+    fn hints_name_the_program_by_its_name_of_today() {
+        let hint = verdict(&OpsError::NoVersion.into()).hint;
+        assert_eq!(named(hint, "moon"), "`moon push` makes the first one");
+    }
+}

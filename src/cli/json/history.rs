@@ -1,0 +1,166 @@
+//! Versions and the active mark in JSON.
+
+use lua_store::format::record::VersionNumber;
+use lua_store::ops::PromoteOutcome;
+use lua_store::version_log::{ActiveChange, VersionRow};
+use serde::Serialize;
+
+use super::Answer;
+use crate::cli::render::time::rfc_3339;
+
+/// A version.
+#[derive(Debug, Serialize)]
+pub struct Version<'a> {
+    version: u64,
+    active: bool,
+    deleted: bool,
+    #[serde(flatten)]
+    created: Created,
+    by: &'a str,
+    triggered_by: &'a str,
+    message: &'a str,
+    tree: String,
+    added: u64,
+    changed: u64,
+    removed: u64,
+    files: u64,
+    bytes: u64,
+    left_out: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Created {
+    created_ms: i64,
+    created: Option<String>,
+}
+
+impl Created {
+    fn at(created_ms: i64) -> Self {
+        Self { created_ms, created: rfc_3339(created_ms) }
+    }
+}
+
+impl<'a> Version<'a> {
+    fn new(row: &'a VersionRow, active: Option<VersionNumber>) -> Self {
+        let record = &row.record;
+        Self {
+            version: record.number.0,
+            active: active == Some(record.number),
+            deleted: row.deleted,
+            created: Created::at(row.created_ms),
+            by: &record.by,
+            triggered_by: &record.triggered_by,
+            message: &record.message,
+            tree: record.root.to_string(),
+            added: record.changes.added,
+            changed: record.changes.changed,
+            removed: record.changes.removed,
+            files: record.files,
+            bytes: record.bytes,
+            left_out: record.left_out,
+        }
+    }
+}
+
+/// The answer of `version show`.
+pub fn version(row: &VersionRow, active: Option<VersionNumber>) -> Answer<Version<'_>> {
+    Answer::new(Version::new(row, active))
+}
+
+/// Versions, newest first.
+#[derive(Debug, Serialize)]
+pub struct Versions<'a> {
+    active: Option<u64>,
+    versions: Vec<Version<'a>>,
+}
+
+/// The answer of `source list`.
+pub fn versions(rows: &[VersionRow], active: Option<VersionNumber>) -> Answer<Versions<'_>> {
+    let versions = rows.iter().map(|row| Version::new(row, active)).collect();
+    Answer::new(Versions { active: active.map(|active| active.0), versions })
+}
+
+/// What a promotion did.
+#[derive(Debug, Serialize)]
+pub struct Promoted {
+    version: u64,
+    before: Option<u64>,
+    changed: bool,
+}
+
+/// The answer of `version promote`.
+pub fn promoted(outcome: &PromoteOutcome) -> Answer<Promoted> {
+    Answer::new(Promoted { version: outcome.version.0, before: outcome.before.map(|before| before.0), changed: outcome.changed })
+}
+
+/// The moves of the active mark, newest first.
+#[derive(Debug, Serialize)]
+pub struct ActiveMark {
+    active: Option<u64>,
+    promotions: Vec<JsonPromotion>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonPromotion {
+    version: u64,
+    #[serde(flatten)]
+    created: Created,
+    by_push: bool,
+}
+
+/// The answer of `version status`.
+pub fn active_mark(active: Option<VersionNumber>, moves: &[ActiveChange]) -> Answer<ActiveMark> {
+    let promotion = |change: &ActiveChange| JsonPromotion {
+        version: change.version.0,
+        created: Created::at(change.created_ms),
+        by_push: !change.promoted,
+    };
+    Answer::new(ActiveMark { active: active.map(|active| active.0), promotions: moves.iter().map(promotion).collect() })
+}
+
+/// A version that was deleted.
+#[derive(Debug, Serialize)]
+pub struct Deleted {
+    version: u64,
+    deleted: bool,
+}
+
+/// The answer of `version delete`.
+pub fn deleted(version: VersionNumber) -> Answer<Deleted> {
+    Answer::new(Deleted { version: version.0, deleted: true })
+}
+
+#[cfg(test)]
+mod tests {
+    use lua_store::format::record::{ChangeCounts, VersionRecord};
+    use lua_store::id::ObjectId;
+
+    use super::super::text;
+    use super::*;
+
+    #[test]
+    fn versions_are_listed_with_both_forms_of_time() {
+        let record = VersionRecord {
+            number: VersionNumber(5),
+            root: ObjectId::ZERO,
+            by: "ada".into(),
+            triggered_by: "push".into(),
+            message: "a\nb".into(),
+            changes: ChangeCounts { added: 1, changed: 2, removed: 3 },
+            files: 4,
+            bytes: 5,
+            left_out: 6,
+        };
+        let row = VersionRow { record, sequence: 7, created_ms: 1000, id: ObjectId::ZERO, deleted: false };
+        let zeros = "0".repeat(64);
+        let expected = format!(
+            concat!(
+                r#"{{"format":1,"active":5,"versions":[{{"version":5,"active":true,"deleted":false,"#,
+                r#""created_ms":1000,"created":"1970-01-01T00:00:01Z","by":"ada","triggered_by":"push","message":"a\nb","#,
+                r#""tree":"{}","added":1,"changed":2,"removed":3,"files":4,"bytes":5,"left_out":6}}]}}"#
+            ),
+            zeros
+        );
+        assert_eq!(text(&versions(&[row], Some(VersionNumber(5)))), expected);
+    }
+}

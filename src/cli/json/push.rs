@@ -1,0 +1,159 @@
+//! The answer of `push` in JSON, and what a version does not hold.
+
+use std::time::Duration;
+
+use lua_store::id::ObjectId;
+use lua_store::ops::{LeftOutByRule, PushOutcome, PushReport};
+use serde::Serialize;
+
+use super::change::JsonChange;
+use super::path::JsonPath;
+use super::{Answer, milliseconds};
+use crate::cli::render::left_out::UNSTABLE;
+
+/// What a push did.
+#[derive(Debug, Serialize)]
+pub struct Push<'a> {
+    /// The version that holds the workspace as it is now, or would.
+    version: Option<u64>,
+    /// Whether that version was made by this push, or would be.
+    changed: bool,
+    dry_run: bool,
+    /// Whether the workspace was made by this push.
+    initialized: bool,
+    tree: Option<String>,
+    added: u64,
+    changed_files: u64,
+    removed: u64,
+    files: u64,
+    bytes: u64,
+    new_bytes: u64,
+    stored_bytes: u64,
+    /// What would be recorded; only in a dry run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changes: Vec<JsonChange>,
+    #[serde(flatten)]
+    left_out: LeftOut<'a>,
+    elapsed_ms: u64,
+}
+
+/// What cannot be told from the outcome alone.
+#[derive(Clone, Copy, Debug)]
+pub struct Circumstances {
+    /// Whether nothing was to be written.
+    pub dry_run: bool,
+    /// Whether the workspace was made by this push.
+    pub initialized: bool,
+    /// The tree of the version that holds the workspace, if there is one.
+    pub tree: Option<ObjectId>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// The answer of `push`.
+pub fn push(outcome: &PushOutcome, circumstances: Circumstances) -> Answer<Push<'_>> {
+    let (version, changed, report) = match outcome {
+        PushOutcome::Made { version, report, .. } | PushOutcome::WouldMake { version, report } => (Some(*version), true, report),
+        PushOutcome::Unchanged { newest, report } => (*newest, false, report),
+    };
+    let PushReport { changes, files, bytes, new_bytes, stored_bytes, .. } = report;
+    Answer::new(Push {
+        version: version.map(|version| version.0),
+        changed,
+        dry_run: circumstances.dry_run,
+        initialized: circumstances.initialized,
+        tree: circumstances.tree.map(|tree| tree.to_string()),
+        added: changes.added,
+        changed_files: changes.changed,
+        removed: changes.removed,
+        files: *files,
+        bytes: *bytes,
+        new_bytes: *new_bytes,
+        stored_bytes: *stored_bytes,
+        changes: report.changed_paths.iter().map(JsonChange::from).collect(),
+        left_out: LeftOut::new(report),
+        elapsed_ms: milliseconds(circumstances.elapsed),
+    })
+}
+
+/// What a version does not hold, or not for certain.
+#[derive(Debug, Serialize)]
+pub struct LeftOut<'a> {
+    left_out: Vec<LeftOutPath<'a>>,
+    /// How many there are, also where not all are named.
+    left_out_total: u64,
+    rules: Vec<Rule<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct LeftOutPath<'a> {
+    #[serde(flatten)]
+    path: JsonPath,
+    reason: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct Rule<'a> {
+    rule: &'a str,
+    files: u64,
+    bytes: u64,
+    directories: u64,
+}
+
+impl<'a> LeftOut<'a> {
+    /// Paths that could not be recorded, paths that were recorded as an uncertain read, and what rules left out.
+    pub fn new(report: &'a PushReport) -> Self {
+        let PushReport { by_rules: rules, skipped, skipped_total, unstable, .. } = report;
+        let skipped_paths = skipped.iter().map(|skipped| LeftOutPath { path: skipped.path[..].into(), reason: &skipped.reason });
+        let unstable_paths = unstable.iter().map(|path| LeftOutPath { path: path.into(), reason: UNSTABLE });
+        let rule = |LeftOutByRule { rule, files, bytes, directories, .. }: &'a LeftOutByRule| Rule {
+            rule,
+            files: *files,
+            bytes: *bytes,
+            directories: *directories,
+        };
+        Self {
+            left_out: skipped_paths.chain(unstable_paths).collect(),
+            left_out_total: *skipped_total + unstable.len() as u64,
+            rules: rules.iter().map(rule).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use lua_store::format::record::{ChangeCounts, VersionNumber};
+
+    use lua_store::ops::SkippedPath;
+    use lua_store::workspace::scan::SkipKind;
+
+    use super::super::text;
+    use super::*;
+
+    #[test]
+    fn a_push_is_one_flat_object() {
+        let changes = ChangeCounts { added: 3, changed: 2, removed: 1 };
+        let skipped = vec![SkippedPath { path: b"s".to_vec(), kind: SkipKind::Special, reason: "a socket".into() }];
+        let by_rules = vec![LeftOutByRule { rule: "built in".into(), files: 1, bytes: 2, directories: 3, example: Vec::new() }];
+        let report = PushReport {
+            changes,
+            files: 9,
+            bytes: 8,
+            new_bytes: 7,
+            stored_bytes: 6,
+            skipped,
+            skipped_total: 1,
+            by_rules,
+            ..PushReport::default()
+        };
+        let outcome = PushOutcome::Made { version: VersionNumber(5), root: ObjectId::ZERO, report };
+        let circumstances = Circumstances { dry_run: false, initialized: true, tree: None, elapsed: Duration::from_micros(1900) };
+        let expected = concat!(
+            r#"{"format":1,"version":5,"changed":true,"dry_run":false,"initialized":true,"tree":null,"#,
+            r#""added":3,"changed_files":2,"removed":1,"files":9,"bytes":8,"new_bytes":7,"stored_bytes":6,"#,
+            r#""left_out":[{"path":"s","reason":"a socket"}],"left_out_total":1,"#,
+            r#""rules":[{"rule":"built in","files":1,"bytes":2,"directories":3}],"elapsed_ms":1}"#
+        );
+        assert_eq!(text(&push(&outcome, circumstances)), expected);
+    }
+}

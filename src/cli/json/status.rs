@@ -1,0 +1,41 @@
+//! The answer of `status` in JSON.
+
+use lua_store::ops::Status;
+use serde::Serialize;
+
+use super::Answer;
+use super::change::JsonChange;
+use super::push::LeftOut;
+
+/// How workspace and history stand to each other.
+#[derive(Debug, Serialize)]
+pub struct JsonStatus<'a> {
+    active: Option<u64>,
+    newest: Option<u64>,
+    /// Whether the workspace equals the newest version.
+    clean: bool,
+    changes: Vec<JsonChange>,
+    files: u64,
+    bytes: u64,
+    #[serde(flatten)]
+    left_out: LeftOut<'a>,
+    store_bytes: u64,
+    segments: usize,
+    last_push_age_ms: Option<u64>,
+}
+
+/// The answer of `status`.
+pub fn status(status: &Status, last_push_age_ms: Option<u64>) -> Answer<JsonStatus<'_>> {
+    Answer::new(JsonStatus {
+        active: status.active.map(|active| active.0),
+        newest: status.newest.as_ref().map(|newest| newest.record.number.0),
+        clean: status.changes.is_empty(),
+        changes: status.changes.iter().map(JsonChange::from).collect(),
+        files: status.report.files,
+        bytes: status.report.bytes,
+        left_out: LeftOut::new(&status.report),
+        store_bytes: status.store_bytes,
+        segments: status.segments,
+        last_push_age_ms,
+    })
+}

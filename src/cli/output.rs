@@ -1,0 +1,82 @@
+//! Writing to standard output and standard error. Nothing else in the program does.
+//!
+//! A reader that has gone away (`lua list | head`) is no error: what it did not want is not written, and the exit
+//! code is that of the command. Standard error may fail in silence: there is nowhere left to say so.
+
+use std::io::{self, BufWriter, ErrorKind, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use serde::Serialize;
+
+use super::pager;
+use super::render::page::{Page, Paint, paint};
+use super::terminal;
+
+/// How answers to standard output are painted.
+pub fn stdout_paint() -> Paint {
+    paint_if(AutoStream::choice(&io::stdout()))
+}
+
+/// How lines on standard error are painted.
+fn stderr_paint() -> Paint {
+    paint_if(AutoStream::choice(&io::stderr()))
+}
+
+fn paint_if(choice: ColorChoice) -> Paint {
+    if choice == ColorChoice::Never { Paint::Plain } else { Paint::Colored }
+}
+
+/// Writes an answer in words; through a pager when standard output is a terminal that it does not fit.
+pub fn write_page(page: &Page) -> io::Result<()> {
+    let rows = terminal::stdout_rows();
+    if rows.is_some_and(|rows| page.line_count() >= rows) && pager::show(page.bytes()) {
+        return Ok(());
+    }
+    write_stdout(page.bytes())
+}
+
+/// Writes an answer in JSON, on one line.
+pub fn write_json(answer: &impl Serialize) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = serde_json::to_writer(&mut out, answer).map_err(io::Error::from).and_then(|()| out.write_all(b"\n"));
+    unless_gone(written.and_then(|()| out.flush()))
+}
+
+/// Writes a help text, painted if the terminal takes it.
+pub fn help(text: &str) -> io::Result<()> {
+    unless_gone(anstream::stdout().write_all(text.as_bytes()))
+}
+
+fn write_stdout(bytes: &[u8]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    unless_gone(out.write_all(bytes).and_then(|()| out.flush()))
+}
+
+/// A reader that has gone away has all it wants.
+fn unless_gone(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
+/// Writes a line to standard error.
+pub fn tell(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
+
+/// Writes to standard error without ending the line.
+pub fn tell_partly(text: &str) {
+    let mut err = io::stderr().lock();
+    let _ = err.write_all(text.as_bytes()).and_then(|()| err.flush());
+}
+
+/// Writes why the command failed and, unless it is empty, what can be done.
+pub fn error(message: &str, hint: &str) {
+    let how = stderr_paint();
+    tell(&format!("{} {message}", paint(how, AnsiColor::Red.on_default().bold(), "error:")));
+    if !hint.is_empty() {
+        tell(&format!("{} {hint}", paint(how, Style::new().bold(), "hint:")));
+    }
+}

@@ -1,0 +1,83 @@
+//! What a version does not hold, and why. Rules never hide work silently.
+
+use lua_store::ops::{LeftOutByRule, PushReport};
+use lua_store::patch::readable_size;
+
+use super::count::counted;
+use super::escape;
+use super::page::{FAINT, Page};
+
+/// Why an unstable path is no certain record.
+pub const UNSTABLE: &str = "it changed while it was read";
+
+/// One line for each rule that left something out, those that left out most first; at most `shown_max`, if that is given.
+pub fn put_rules(page: &mut Page, rules: &[LeftOutByRule], shown_max: Option<usize>) {
+    let mut largest_first: Vec<&LeftOutByRule> = rules.iter().collect();
+    largest_first.sort_by(|a, b| (b.bytes, b.files, b.directories, &a.rule).cmp(&(a.bytes, a.files, a.directories, &b.rule)));
+    let shown = shown_max.unwrap_or(usize::MAX).min(largest_first.len());
+    for rule in &largest_first[..shown] {
+        page.line(format_args!("{} by {}: {}", page.paint(FAINT, "left out"), escape::text(&rule.rule), extent(rule)));
+    }
+    if shown < largest_first.len() {
+        page.line(format_args!("and by {}", counted((largest_first.len() - shown) as u64, "more rule")));
+    }
+}
+
+fn extent(rule: &LeftOutByRule) -> String {
+    let folders = counted(rule.directories, "folder");
+    let files = format!("{}, {}", counted(rule.files, "file"), readable_size(rule.bytes));
+    match (rule.directories, rule.files) {
+        (0, _) => files,
+        (_, 0) => folders,
+        _ => format!("{folders}, {files}"),
+    }
+}
+
+/// One line for each path that could not be recorded or is not certain.
+pub fn lines(report: &PushReport) -> Vec<String> {
+    let PushReport { skipped, skipped_total, unstable, .. } = report;
+    let mut lines: Vec<String> =
+        skipped.iter().map(|skipped| format!("not recorded: {}: {}", escape::path(&skipped.path), escape::text(&skipped.reason))).collect();
+    let unnamed = skipped_total.saturating_sub(skipped.len() as u64);
+    if unnamed > 0 {
+        lines.push(format!("not recorded: {}", counted(unnamed, "more path")));
+    }
+    lines.extend(unstable.iter().map(|unstable| format!("not certain: {}: {UNSTABLE}", escape::path(unstable.as_bytes()))));
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use lua_store::ops::SkippedPath;
+    use lua_store::path::RelPath;
+    use lua_store::workspace::scan::SkipKind;
+
+    use super::super::page::Paint;
+    use super::*;
+
+    fn rule(rule: &str, files: u64, bytes: u64, directories: u64) -> LeftOutByRule {
+        LeftOutByRule { rule: rule.into(), files, bytes, directories, example: Vec::new() }
+    }
+
+    #[test]
+    fn the_largest_rules_are_named() {
+        let rules =
+            [rule(".gitignore:1 *.log", 12, 3000, 0), rule("built in", 0, 0, 1), rule(".gitignore:2 target/\u{1b}", 5, 9_000_000, 2)];
+        let mut page = Page::new(Paint::Plain, None);
+        put_rules(&mut page, &rules, Some(2));
+        let expected = "left out by .gitignore:2 target/\\x1b: 2 folders, 5 files, 9.0 MB\n\
+                        left out by .gitignore:1 *.log: 12 files, 3.0 kB\n\
+                        and by 1 more rule\n";
+        assert_eq!(page.text(), expected);
+    }
+
+    #[test]
+    fn every_skipped_path_has_its_line() {
+        let skipped = vec![SkippedPath { path: b"a\nb".to_vec(), kind: SkipKind::Special, reason: "a socket".into() }];
+        let unstable = vec![RelPath::new(b"live.db").unwrap()];
+        let report = PushReport { skipped, skipped_total: 3, unstable, ..PushReport::default() };
+        let expected =
+            [r#"not recorded: "a\nb": a socket"#, "not recorded: 2 more paths", "not certain: live.db: it changed while it was read"];
+        assert_eq!(lines(&report), expected);
+    }
+}

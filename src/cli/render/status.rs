@@ -1,0 +1,65 @@
+//! The answer of `status`.
+
+use lua_store::format::record::ChangeCounts;
+use lua_store::ops::Status;
+use lua_store::patch::{FileChange, readable_size};
+use lua_store::version_log::VersionRow;
+
+use super::count::{changes_in_words, counted};
+use super::page::{ADDED, Page, STRONG};
+use super::time::ago;
+use super::{change, escape, left_out};
+use crate::cli::bounds::RULES_SHOWN_MAX;
+
+/// Shows how workspace and history stand to each other; `all_rules`: every rule that leaves something out.
+pub fn put(page: &mut Page, status: &Status, last_push_age_ms: Option<u64>, all_rules: bool) {
+    match (&status.newest, last_push_age_ms) {
+        (Some(newest), Some(age_ms)) => put_newest(page, newest, age_ms),
+        _ => page.line("no versions yet"),
+    }
+    if let (Some(active), Some(newest)) = (status.active, &status.newest)
+        && active != newest.record.number
+    {
+        page.line(format_args!("{} is the active version", page.paint(STRONG, active)));
+    }
+    put_changes(page, status);
+    left_out::put_rules(page, &status.report.by_rules, (!all_rules).then_some(RULES_SHOWN_MAX));
+    left_out::lines(&status.report).iter().for_each(|line| page.line(line));
+    put_sizes(page, status);
+}
+
+fn put_newest(page: &mut Page, newest: &VersionRow, age_ms: u64) {
+    let record = &newest.record;
+    let message = record.message.lines().next().map_or(String::new(), |message| format!(": {}", escape::text(message)));
+    let number = page.paint(STRONG, record.number);
+    page.line(format_args!("{number} is the newest version, made {} by {}{message}", ago(age_ms), escape::text(&record.by)));
+}
+
+fn put_changes(page: &mut Page, status: &Status) {
+    if status.changes.is_empty() {
+        let words = if status.newest.is_some() { "nothing has changed since" } else { "there is nothing to record" };
+        let (files, size) = (counted(status.report.files, "file"), readable_size(status.report.bytes));
+        return page.line(format_args!("{} ({files}, {size})", page.paint(ADDED, words)));
+    }
+    page.line(format_args!("unsaved: {}", changes_in_words(&counts(&status.changes))));
+    status.changes.iter().for_each(|changed| change::put(page, changed));
+}
+
+fn counts(changes: &[FileChange]) -> ChangeCounts {
+    let mut counts = ChangeCounts::default();
+    for change in changes {
+        match change {
+            FileChange::Added(_) => counts.added += 1,
+            FileChange::Removed(_) => counts.removed += 1,
+            FileChange::Modified { .. } | FileChange::Renamed { .. } | FileChange::Retyped { .. } => counts.changed += 1,
+        }
+    }
+    counts
+}
+
+fn put_sizes(page: &mut Page, status: &Status) {
+    // Numbers have no gaps, so the newest one says how many there are.
+    let versions = status.newest.as_ref().map_or(0, |newest| newest.record.number.0);
+    let (versions, size) = (counted(versions, "version"), readable_size(status.store_bytes));
+    page.line(format_args!("the history holds {versions} in {size} ({} of data)", counted(status.segments as u64, "file")));
+}

@@ -1,0 +1,145 @@
+//! The form of the program's answers under `--json`, and its exit codes. The only place in the tests that knows them.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// Exit codes of the program.
+pub mod exit {
+    /// All done.
+    pub const OK: i32 = 0;
+    /// Not done, and a message says why.
+    pub const ERROR: i32 = 1;
+    /// The command line is wrong.
+    pub const USAGE: i32 = 2;
+    /// Done, but something could not be recorded; each such path is listed.
+    pub const LEFT_OUT: i32 = 3;
+    /// The store is damaged; what, is listed.
+    pub const DAMAGED: i32 = 4;
+}
+
+/// Answer of `lua push`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Push {
+    /// The version that holds the workspace as it is now.
+    pub version: u64,
+    /// Whether that version was made by this push.
+    pub changed: bool,
+    /// Id of its tree.
+    pub tree: String,
+    /// Files and links that are new.
+    pub added: u64,
+    /// Files and links that differ.
+    pub changed_files: u64,
+    /// Files and links that are gone.
+    pub removed: u64,
+    /// What could not be recorded.
+    #[serde(default)]
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A path that could not be recorded.
+#[derive(Clone, Debug, Deserialize)]
+pub struct LeftOut {
+    /// The path in the workspace.
+    pub path: String,
+    /// Why not.
+    pub reason: String,
+}
+
+/// A row of `lua source list`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Row {
+    /// The version's number.
+    pub version: u64,
+    /// Whether it is the active one.
+    pub active: bool,
+    /// When it was made, in milliseconds since 1970.
+    pub created_ms: i64,
+    /// Who made it.
+    pub by: String,
+    /// What made it.
+    pub triggered_by: String,
+    /// What its maker says.
+    pub message: String,
+    /// Id of its tree.
+    pub tree: String,
+    /// Files and links that are new against the version before.
+    pub added: u64,
+    /// Those that differ.
+    pub changed: u64,
+    /// Those that are gone.
+    pub removed: u64,
+}
+
+impl Row {
+    /// The row without the one thing that a promotion changes.
+    pub fn without_mark(mut self) -> Self {
+        self.active = false;
+        self
+    }
+}
+
+#[derive(Deserialize)]
+struct List {
+    versions: Vec<Row>,
+}
+
+/// Answer of `lua status`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Status {
+    /// The active version, if there is one.
+    pub active: Option<u64>,
+    /// The newest version, if there is one.
+    pub newest: Option<u64>,
+    /// Whether the workspace equals the newest version.
+    pub clean: bool,
+    /// What differs; its form is checked by the snapshots of the outputs.
+    #[serde(default)]
+    pub changes: Vec<Value>,
+}
+
+/// Answer of `lua verify`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Verify {
+    /// Whether nothing is damaged.
+    pub ok: bool,
+    /// Which paths of which versions cannot be brought back. Damage elsewhere makes `ok` false, too.
+    #[serde(default)]
+    pub damaged: Vec<Damage>,
+}
+
+/// Something that is damaged.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Damage {
+    /// The version it belongs to, if it belongs to one.
+    pub version: Option<u64>,
+    /// The path in that version, if it is one of its files.
+    pub path: Option<String>,
+}
+
+/// Reads an answer of `lua push`.
+pub fn push(stdout: &str) -> Result<Push, String> {
+    read("push", stdout)
+}
+
+/// Reads an answer of `lua source list --all`: newest first, numbers without gaps down to 1.
+pub fn list(stdout: &str) -> Result<Vec<Row>, String> {
+    let List { versions } = read("source list", stdout)?;
+    let consecutive = versions.iter().rev().zip(1..).all(|(row, number)| row.version == number);
+    if consecutive { Ok(versions) } else { Err(format!("version numbers are not N, N-1, … 1: {stdout}")) }
+}
+
+/// Reads an answer of `lua status`.
+pub fn status(stdout: &str) -> Result<Status, String> {
+    read("status", stdout)
+}
+
+/// Reads an answer of `lua verify`.
+pub fn verify(stdout: &str) -> Result<Verify, String> {
+    let verify: Verify = read("verify", stdout)?;
+    if verify.ok && !verify.damaged.is_empty() { Err(format!("`ok` contradicts `damaged`: {stdout}")) } else { Ok(verify) }
+}
+
+fn read<'a, T: Deserialize<'a>>(command: &str, stdout: &'a str) -> Result<T, String> {
+    serde_json::from_str(stdout).map_err(|error| format!("unexpected answer of `{command}` ({error}): {stdout:?}"))
+}

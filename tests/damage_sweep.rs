@@ -1,0 +1,197 @@
+//! Damage to a small store: every byte flipped, every file cut, emptied, removed, swapped with its neighbour, put back to an
+//! older state. `lua verify` finds it, or it is harmless: every version comes back exactly and the list is as it was. A wrong
+//! byte is never restored and never shown as right, and nothing panics.
+//!
+//! `LUA_DAMAGE_STEP=1` runs all of it; the default is a sample that fits into a run of all tests.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use common::contract::{self, Row, exit};
+use common::history::{Checked, did_not_crash};
+use common::sandbox::{Run, Sandbox};
+use common::tree_state::{Node, TreeState};
+use common::{check_all, grow, number_from_env};
+
+/// Of how many bytes one is flipped, unless `LUA_DAMAGE_STEP` says otherwise. A prime, so that no period of a format hides from it.
+const STEP_DEFAULT: usize = 211;
+/// How many lengths each file is cut to.
+const CUTS_PER_FILE: usize = 8;
+/// No command may take longer on a damaged store, which is so small that it needs a few milliseconds.
+const COMMAND_MS_MAX: u64 = 20_000;
+
+/// A store with everything that a store can have: deltas, groups, a large file, promotions, a rollback, and what all its versions
+/// hold.
+struct Whole {
+    sandbox: Sandbox,
+    rows: Vec<Row>,
+    trees: BTreeMap<u64, TreeState>,
+    /// The store as it was two versions ago.
+    older: PathBuf,
+}
+
+fn whole() -> Whole {
+    let sandbox = grow::history_with_large_file();
+    let older = sandbox.outside("older");
+    common::files::copy_tree(&sandbox.store(), &older);
+    sandbox.lua(&["version", "promote", "2"]).expect(exit::OK);
+    sandbox.rollback(1).expect(exit::OK);
+    grow::edit_a_little(&sandbox, 7);
+    sandbox.push();
+    let holdings = sandbox.holdings();
+    sandbox.check_verify().unwrap_or_else(|error| panic!("a store that nobody has damaged: {error}"));
+    Whole { sandbox, rows: holdings.rows, trees: holdings.trees, older }
+}
+
+/// What is done to one file of the store.
+#[derive(Clone, Debug)]
+enum Damage {
+    Flip { at: usize },
+    Cut { bytes: usize },
+    Remove,
+    SwapWith(PathBuf),
+    PutBack,
+    Append,
+}
+
+/// A file of the store, by its path in it, and what is done to it.
+type Case = (PathBuf, Damage);
+
+fn files_of(store: &Path) -> Vec<(PathBuf, usize)> {
+    let entries = walkdir::WalkDir::new(store).sort_by_file_name().into_iter().map(|entry| entry.expect("a whole store can be walked"));
+    let files = entries.filter(|entry| entry.file_type().is_file());
+    let measured = files.map(|entry| (entry.path().strip_prefix(store).expect("is below").to_path_buf(), entry.metadata()));
+    measured.map(|(path, metadata)| (path, metadata.expect("a file that was just listed").len() as usize)).collect()
+}
+
+fn apply(whole: &Whole, store: &Path, (path, damage): &Case) -> std::io::Result<()> {
+    let file = store.join(path);
+    match damage {
+        Damage::Flip { at } => {
+            let mut content = fs::read(&file)?;
+            content[*at] ^= 1 << (at % 8);
+            fs::write(&file, content)
+        }
+        Damage::Cut { bytes } => fs::OpenOptions::new().write(true).open(&file)?.set_len(*bytes as u64),
+        Damage::Remove => fs::remove_file(&file),
+        Damage::SwapWith(other) => {
+            let (here, there) = (fs::read(&file)?, fs::read(store.join(other))?);
+            fs::write(&file, there)?;
+            fs::write(store.join(other), here)
+        }
+        Damage::PutBack => fs::copy(whole.older.join(path), &file).map(drop),
+        Damage::Append => {
+            let mut content = fs::read(&file)?;
+            content.extend([0x5a; 100]);
+            fs::write(&file, content)
+        }
+    }
+}
+
+fn sweep(what: &str, whole: &Whole, cases: &[Case]) {
+    let name = |(path, damage): &Case| format!("{} {damage:?}", path.display());
+    let findings = check_all(cases, name, |case| check(whole, case));
+    println!("{what}: {} cases", cases.len());
+    assert!(!cases.is_empty(), "{what}: nothing to damage");
+    findings.assert_none(what);
+}
+
+fn check(whole: &Whole, case: &Case) -> Checked<()> {
+    let sandbox = Sandbox::copy_of(&whole.sandbox);
+    apply(whole, &sandbox.store(), case).map_err(|error| format!("cannot be damaged: {error}"))?;
+    let verify = run(&sandbox, &["verify", "--json"])?;
+    let found = match verify.code {
+        exit::OK => false,
+        exit::DAMAGED => true,
+        // So damaged that it is not opened at all; the message says so.
+        exit::ERROR if !verify.stderr.is_empty() || !verify.stdout.is_empty() => true,
+        _ => return Err(verify.to_string()),
+    };
+    let list = run(&sandbox, &["source", "list", "--all", "--json"])?;
+    if !found && (list.code != exit::OK || contract::list(&list.stdout)? != whole.rows) {
+        return Err(format!("verify found nothing, but the list is another one: {list}"));
+    }
+    for (&version, tree) in &whole.trees {
+        let exact = check_restored(&sandbox, version, tree)?;
+        if !found && !exact {
+            return Err(format!("verify found nothing, but v{version} cannot be restored"));
+        }
+    }
+    // The workspace is as the last push left it, so whoever says anything about it must say that.
+    let status = run(&sandbox, &["status", "--json"])?;
+    if status.code == exit::OK && !found && !contract::status(&status.stdout)?.clean {
+        return Err(format!("the workspace is unchanged, but: {status}"));
+    }
+    Ok(())
+}
+
+fn run(sandbox: &Sandbox, arguments: &[&str]) -> Checked<Run> {
+    let run = sandbox.try_run(sandbox.command(arguments), Duration::from_millis(COMMAND_MS_MAX))?;
+    did_not_crash(&run)?;
+    Ok(run)
+}
+
+/// Restores a version: whether it came back. An error if anything wrong came back.
+fn check_restored(sandbox: &Sandbox, version: u64, tree: &TreeState) -> Checked<bool> {
+    let to = sandbox.outside(&format!("v{version}"));
+    let run = run(sandbox, &["source", "restore", "--version", &version.to_string(), "--to", &to.to_string_lossy()])?;
+    let found = if to.exists() { TreeState::capture(&to) } else { TreeState::default() };
+    if run.code == exit::OK {
+        tree.same(&found).map_err(|error| format!("v{version} was restored with exit code 0, but {error}"))?;
+        return Ok(true);
+    }
+    // Whatever could be restored may be there, but not a wrong file, and not a right one under a wrong name.
+    for (path, node) in found.iter() {
+        let expected = tree.get(path);
+        let right = match (node, expected) {
+            // The bits of a folder are set when it is complete.
+            (Node::Directory { .. }, Some(Node::Directory { .. })) => true,
+            _ => expected == Some(node),
+        };
+        if !right {
+            let expected = expected.map_or("nothing".to_owned(), ToString::to_string);
+            return Err(format!("v{version}, not restored for damage, left {}: {node} instead of {expected}", path.escape_ascii()));
+        }
+    }
+    Ok(false)
+}
+
+#[test]
+fn every_byte_flipped() {
+    let whole = whole();
+    let step = number_from_env("LUA_DAMAGE_STEP", STEP_DEFAULT).max(1);
+    let flips = |(path, bytes): (PathBuf, usize)| (0..bytes).step_by(step).map(move |at| (path.clone(), Damage::Flip { at }));
+    let cases: Vec<Case> = files_of(&whole.sandbox.store()).into_iter().flat_map(flips).collect();
+    sweep("every_byte_flipped", &whole, &cases);
+}
+
+#[test]
+fn every_file_cut_or_grown() {
+    let whole = whole();
+    let mut cases = Vec::new();
+    for (path, bytes) in files_of(&whole.sandbox.store()).into_iter().filter(|(_, bytes)| *bytes > 0) {
+        let mut lengths: Vec<usize> = (0..CUTS_PER_FILE).map(|part| bytes * part / CUTS_PER_FILE).collect();
+        lengths.push(bytes - 1);
+        lengths.dedup();
+        cases.extend(lengths.into_iter().map(|bytes| (path.clone(), Damage::Cut { bytes })));
+        cases.push((path, Damage::Append));
+    }
+    sweep("every_file_cut_or_grown", &whole, &cases);
+}
+
+#[test]
+fn every_file_removed_swapped_or_put_back() {
+    let whole = whole();
+    let files: Vec<PathBuf> = files_of(&whole.sandbox.store()).into_iter().map(|(path, _)| path).collect();
+    let mut cases: Vec<Case> = files.iter().map(|path| (path.clone(), Damage::Remove)).collect();
+    for (place, path) in files.iter().enumerate() {
+        let neighbours = files[place + 1..].iter().filter(|other| other.parent() == path.parent());
+        cases.extend(neighbours.map(|other| (path.clone(), Damage::SwapWith(other.clone()))));
+    }
+    cases.extend(files.iter().filter(|path| whole.older.join(path).is_file()).map(|path| (path.clone(), Damage::PutBack)));
+    sweep("every_file_removed_swapped_or_put_back", &whole, &cases);
+}

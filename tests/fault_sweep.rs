@@ -1,0 +1,119 @@
+//! Faults at every mutating system call of every command that writes: kill, kill after the call, EIO, ENOSPC once and from then
+//! on, short writes. After each: nothing is lost (promise 1), the next command finds the old or the new state, whole (2), what
+//! was printed is true (4), every version is readable (6), and the next push needs no manual step.
+//!
+//! `LUA_SWEEP_STEP=1` runs all of it; the default is a sample that fits into a run of all tests.
+
+mod common;
+
+use std::fs;
+
+use common::grow;
+use common::sandbox::Sandbox;
+use common::sweep::{Scenario, as_without_faults, restored, rolled_back, sweep};
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+#[test]
+fn init() {
+    sweep(&Scenario { name: "init", before: grow::workspace(), arguments: |_| words(&["init"]), on_success: as_without_faults });
+}
+
+#[test]
+fn first_push() {
+    sweep(&Scenario {
+        name: "first_push",
+        before: grow::workspace_with_large_file(),
+        arguments: |_| words(&["push"]),
+        on_success: Sandbox::check_printed_version,
+    });
+}
+
+#[test]
+fn incremental_push() {
+    let before = grow::history();
+    grow::edit_a_little(&before, 4);
+    sweep(&Scenario {
+        name: "incremental_push",
+        before,
+        arguments: |_| words(&["push", "-m", "an edit"]),
+        on_success: Sandbox::check_printed_version,
+    });
+}
+
+#[test]
+fn push_without_changes() {
+    sweep(&Scenario {
+        name: "push_without_changes",
+        before: grow::history(),
+        arguments: |_| words(&["push"]),
+        on_success: Sandbox::check_printed_version,
+    });
+}
+
+const ROLLBACK: fn(&Sandbox) -> Vec<String> = |_| words(&["source", "rollback", "--version", "1", "--force"]);
+
+#[test]
+fn rollback_with_unsaved_work() {
+    let before = grow::history();
+    grow::edit_a_little(&before, 5);
+    before.write("unsaved/work", "that no version holds");
+    sweep(&Scenario { name: "rollback_with_unsaved_work", before, arguments: ROLLBACK, on_success: |sandbox, _| rolled_back(sandbox, 1) });
+}
+
+#[test]
+fn rollback_of_saved_work() {
+    sweep(&Scenario {
+        name: "rollback_of_saved_work",
+        before: grow::history_with_large_file(),
+        arguments: ROLLBACK,
+        on_success: |sandbox, _| rolled_back(sandbox, 1),
+    });
+}
+
+#[test]
+fn undo() {
+    let before = grow::history();
+    before.rollback(1).expect(common::contract::exit::OK);
+    sweep(&Scenario { name: "undo", before, arguments: |_| words(&["undo", "--force"]), on_success: as_without_faults });
+}
+
+#[test]
+fn promote() {
+    sweep(&Scenario {
+        name: "promote",
+        before: grow::history(),
+        arguments: |_| words(&["version", "promote", "2"]),
+        on_success: as_without_faults,
+    });
+}
+
+#[test]
+fn restore_into_another_folder() {
+    sweep(&Scenario {
+        name: "restore_into_another_folder",
+        before: grow::history_with_large_file(),
+        arguments: |sandbox| {
+            let to = sandbox.outside("restored").to_string_lossy().into_owned();
+            words(&["source", "restore", "--version", "1", "--to", &to])
+        },
+        on_success: |sandbox, _| restored(sandbox, "restored", 1),
+    });
+}
+
+#[test]
+fn restore_of_paths_into_the_workspace() {
+    let before = grow::history();
+    before.write("src/module0.rs", "edited, and not saved");
+    sweep(&Scenario {
+        name: "restore_of_paths_into_the_workspace",
+        before,
+        arguments: |_| words(&["source", "restore", "--version", "1", "src/module0.rs", "src/deep", "link"]),
+        on_success: |sandbox, _| {
+            let deep = fs::symlink_metadata(sandbox.path("src/deep")).map_err(|error| error.to_string())?;
+            if deep.is_dir() { Ok(()) } else { Err("src/deep was not restored".to_owned()) }
+        },
+    });
+}
