@@ -24,9 +24,9 @@ pub const CHUNK_BYTES_MAX: usize = 1 << 20;
 pub const READ_BUFFER_BYTES: usize = 4 << 20;
 
 /// First contents of small files are put together until a group holds this many bytes.
-pub const GROUP_BYTES_TARGET: usize = 256 << 10;
+pub const GROUP_BYTES_TARGET: usize = 512 << 10;
 /// A file larger than this gets a frame of its own instead of a place in a group, in bytes.
-pub const GROUP_MEMBER_BYTES_MAX: usize = 128 << 10;
+pub const GROUP_MEMBER_BYTES_MAX: usize = 256 << 10;
 /// Most objects in one group frame: the width of the member field of a location.
 pub const GROUP_MEMBERS_MAX: usize = 4096;
 /// Largest content of a frame before compression, in bytes: a whole object, a group, or a chunk list of a file of about 1.8 TB.

@@ -84,7 +84,8 @@ fn files_are_small_and_say_what_they_are_for() {
         if lines > FILE_LINES_MAX {
             wrong.push(format!("{} has {lines} lines, more than {FILE_LINES_MAX}", path.display()));
         }
-        let is_test = path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs" || part.as_os_str() == "testing.rs");
+        let is_test =
+            path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs" || part.as_os_str() == "testing.rs");
         if !text.starts_with("//!") && !is_test {
             wrong.push(format!("{} does not say what it is for", path.display()));
         }
@@ -108,7 +109,8 @@ fn only_the_program_prints_and_reads_the_environment() {
             continue;
         }
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
-        let is_test = path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs" || part.as_os_str() == "testing.rs");
+        let is_test =
+            path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "tests.rs" || part.as_os_str() == "testing.rs");
         for word in ["println!", "eprintln!", "env::var", "process::exit", "stdin()"] {
             if !is_test && code.contains(word) {
                 wrong.push(format!("{} has {word}", path.display()));

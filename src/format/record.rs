@@ -189,7 +189,12 @@ mod tests {
 
     #[test]
     fn records_read_back() {
-        for body in [version(), RecordBody::Promote(VersionNumber(3)), RecordBody::Delete(VersionNumber(1 << 40)), RecordBody::Restore(ObjectId::ZERO)] {
+        for body in [
+            version(),
+            RecordBody::Promote(VersionNumber(3)),
+            RecordBody::Delete(VersionNumber(1 << 40)),
+            RecordBody::Restore(ObjectId::ZERO),
+        ] {
             let record = Record { sequence: 9, previous: ObjectId::of(ObjectKind::Record, b"p"), created_ms: -5, body };
             assert_eq!(Record::decode(&record.encode()), Ok(record));
         }

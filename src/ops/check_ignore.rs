@@ -43,11 +43,8 @@ fn explain_path(workspace: &Workspace, path: &Path) -> OpsResult<Explanation> {
 
 fn relative_to(workspace: &Workspace, path: &Path) -> OpsResult<Vec<u8>> {
     let error = |why: &str| OpsError::BadPath { path: path.display().to_string(), why: why.to_owned() };
-    let relative = if path.is_absolute() {
-        path.strip_prefix(workspace.root()).map_err(|_| error("it lies outside the workspace"))?
-    } else {
-        path
-    };
+    let relative =
+        if path.is_absolute() { path.strip_prefix(workspace.root()).map_err(|_| error("it lies outside the workspace"))? } else { path };
     let mut components = Vec::new();
     for component in relative.components() {
         match component {

@@ -187,7 +187,11 @@ pub fn finish_interrupted(workspace: &mut Workspace, host: &dyn Host) -> OpsResu
 fn finish(workspace: &mut Workspace, journal: &Journal, recovery: Recovery, stage_dir: &Stage, host: &dyn Host) -> OpsResult<()> {
     if !recovery.foreign.is_empty() {
         // Somebody changed paths after the crash, or a power cut tore them: what is there now is recorded first.
-        let options = super::PushOptions { triggered_by: format!("found while finishing {}", journal.triggered_by), force: true, ..Default::default() };
+        let options = super::PushOptions {
+            triggered_by: format!("found while finishing {}", journal.triggered_by),
+            force: true,
+            ..Default::default()
+        };
         super::push::record(workspace, &options, host)?;
     }
     let rule = left_alone_rule(journal);

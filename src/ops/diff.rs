@@ -5,7 +5,7 @@ use std::io::Read;
 use super::select::PathSelection;
 use super::snapshot::{self, Snapshot, SnapshotOptions};
 use super::{Host, OpsError, OpsResult, Workspace};
-use crate::disk::{LockMode, DiskError};
+use crate::disk::{DiskError, LockMode};
 use crate::format::record::VersionNumber;
 use crate::id::{ObjectId, ObjectKind};
 use crate::limits::DIFF_FILE_BYTES_MAX;
@@ -92,12 +92,7 @@ fn between_versions(
     Ok(changes)
 }
 
-fn with_snapshot(
-    workspace: &Workspace,
-    from: Option<&ObjectId>,
-    snapshot: &Snapshot,
-    selection: &PathSelection,
-) -> OpsResult<Vec<Change>> {
+fn with_snapshot(workspace: &Workspace, from: Option<&ObjectId>, snapshot: &Snapshot, selection: &PathSelection) -> OpsResult<Vec<Change>> {
     let mut changes = Vec::new();
     diff_trees(&snapshot.trees(&workspace.store), from, Some(&snapshot.tree.root), &mut |change| changes.push(change))?;
     changes.retain(|change| selection.selects(&change.path));

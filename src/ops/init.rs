@@ -168,7 +168,8 @@ mod tests {
     #[test]
     fn the_vendor_file_names_the_agent() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(VENDOR_FILE), "other:\n  agentId: no\nagent:\n  orgId: o\n  agentId: 'baseAgent_1' # x\n").unwrap();
+        std::fs::write(folder.path().join(VENDOR_FILE), "other:\n  agentId: no\nagent:\n  orgId: o\n  agentId: 'baseAgent_1' # x\n")
+            .unwrap();
         assert_eq!(init_in(folder.path(), &InitOptions::default()).unwrap().agent_id.as_deref(), Some("baseAgent_1"));
         let options = InitOptions { agent_id: Some("mine".into()), ..InitOptions::default() };
         assert_eq!(init_in(folder.path(), &options).unwrap().agent_id.as_deref(), Some("mine"));

@@ -100,9 +100,8 @@ fn describe(target: VersionNumber, unsaved: Option<ChangeCounts>, plan: &Checkou
     let paths_of = |wanted: &[Action]| -> Vec<RelPath> {
         plan.places().iter().filter(|place| wanted.contains(&place.action)).map(|place| place.path.clone()).collect()
     };
-    let is_written = |place: &&crate::workspace::checkout::Place| {
-        place.action.writes() && place.to.as_ref().is_some_and(|node| !node.is_directory())
-    };
+    let is_written =
+        |place: &&crate::workspace::checkout::Place| place.action.writes() && place.to.as_ref().is_some_and(|node| !node.is_directory());
     RollbackPlan {
         target,
         unsaved,
@@ -164,8 +163,7 @@ pub(super) fn save_present(
 fn refuse_unrecordable(report: &PushReport) -> OpsResult<()> {
     // Pipes, sockets and devices have no bytes that could be lost; the checkout never removes them.
     let unreadable = report.skipped.iter().filter(|skip| skip.kind != SkipKind::Special);
-    let mut paths: Vec<String> =
-        unreadable.map(|skip| format!("{} ({})", String::from_utf8_lossy(&skip.path), skip.reason)).collect();
+    let mut paths: Vec<String> = unreadable.map(|skip| format!("{} ({})", String::from_utf8_lossy(&skip.path), skip.reason)).collect();
     paths.extend(report.unstable.iter().map(|path| format!("{path} (it changes all the time)")));
     if paths.is_empty() {
         return Ok(());

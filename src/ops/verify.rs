@@ -68,7 +68,11 @@ pub fn verify(workspace: &mut Workspace, options: &VerifyOptions, host: &dyn Hos
         objects: report.whole.len() as u64,
         bytes: report.bytes,
         damaged,
-        store_damage: report.damages.iter().map(|damage| format!("segment {} at {}: {}", damage.segment, damage.offset, damage.why)).collect(),
+        store_damage: report
+            .damages
+            .iter()
+            .map(|damage| format!("segment {} at {}: {}", damage.segment, damage.offset, damage.why))
+            .collect(),
         log_damage: log_damage.or_else(|| log_mismatch(workspace)),
     })
 }
@@ -115,7 +119,7 @@ pub fn repair(root: &Path, host: &dyn Host) -> OpsResult<RepairOutcome> {
 
 /// The entries that the former log still gives, as far as they are sound.
 fn known_records(store_dir: &Dir) -> Vec<Record> {
-    VersionLog::open(store_dir).and_then(|_| Ok(Vec::new())).unwrap_or_default()
+    VersionLog::open(store_dir).and_then(|log| log.records()).unwrap_or_default()
 }
 
 /// Records in their order without a gap, from both sources; each must name the one before it.
@@ -126,7 +130,9 @@ fn best_chain(from_segments: Vec<Record>, from_log: Vec<Record>) -> Vec<Record> 
     }
     let mut previous = ObjectId::ZERO;
     let mut chain: Vec<Record> = Vec::new();
-    while let Some(record) = by_sequence.remove(&(chain.len() as u64 + 1)).and_then(|found| found.into_iter().find(|record| record.previous == previous)) {
+    while let Some(record) =
+        by_sequence.remove(&(chain.len() as u64 + 1)).and_then(|found| found.into_iter().find(|record| record.previous == previous))
+    {
         previous = Record::id_of(&record.encode());
         chain.push(record);
     }
@@ -166,7 +172,8 @@ fn log_mismatch(workspace: &Workspace) -> Option<String> {
     let head = workspace.log.head().ok()?;
     let chain = best_chain(decode(&caught.records), Vec::new());
     let last = chain.last().map_or(ObjectId::ZERO, |record| Record::id_of(&record.encode()));
-    (last != head.id).then(|| format!("the log has {} entries, the segments {}; `repair` takes the longer chain", head.sequence, chain.len()))
+    (last != head.id)
+        .then(|| format!("the log has {} entries, the segments {}; `repair` takes the longer chain", head.sequence, chain.len()))
 }
 
 /// Goes through the trees of all versions, each tree once, and collects what is not whole.

@@ -214,7 +214,7 @@ impl Publishing<'_> {
 fn open_log(dir: &Dir, store: &Store, host: &dyn Host) -> OpsResult<VersionLog> {
     match VersionLog::open(dir) {
         Ok(log) => Ok(log),
-        Err(LogError::NotFound { .. } | LogError::Damaged { .. }) => rebuild_log(dir, store, host),
+        Err(LogError::NotFound | LogError::Damaged { .. }) => rebuild_log(dir, store, host),
         Err(LogError::ReadOnly { .. }) => Ok(VersionLog::open_read_only(dir)?),
         Err(error) => Err(error.into()),
     }

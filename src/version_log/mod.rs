@@ -192,6 +192,14 @@ impl VersionLog {
         read::promotions(&self.conn, limit.unwrap_or(u64::MAX))
     }
 
+    /// All records from the first up to the last that is sound and chained to it.
+    ///
+    /// # Errors
+    /// As [`VersionLog::head`], where not even the first can be read.
+    pub fn records(&self) -> Result<Vec<Record>, LogError> {
+        read::sound_records(&self.conn)
+    }
+
     /// Checks everything: SQLite's structures, each record, the whole chain, the deletions, and the head.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use rusqlite::{Connection, params};
 use super::error::LogError;
 use super::head::LogHead;
 use super::row::{self, BLOBS_BYTES_MAX, LogRow, VersionRow, select_rows, stored};
-use crate::format::record::{RecordBody, VersionNumber};
+use crate::format::record::{Record, RecordBody, VersionNumber};
 use crate::id::ObjectId;
 
 /// A move of the active mark.
@@ -79,6 +79,22 @@ pub(super) fn promotions(conn: &Connection, rows_max: u64) -> Result<Vec<ActiveC
         return Err(LogError::damaged("its head names another active version than its records"));
     }
     Ok(changes)
+}
+
+/// All records up to the first that is not sound, in order. For whoever saves what can be saved.
+pub(super) fn sound_records(conn: &Connection) -> Result<Vec<Record>, LogError> {
+    let mut statement = conn.prepare_cached(select_rows!("TRUE ORDER BY sequence"))?;
+    let mut rows = statement.query([BLOBS_BYTES_MAX])?;
+    let mut records: Vec<Record> = Vec::new();
+    let mut previous = ObjectId::ZERO;
+    while let Ok(Some(Ok(row))) = rows.next().map(|row| row.map(LogRow::read)) {
+        if row.record.previous != previous {
+            break;
+        }
+        previous = row.id;
+        records.push(row.record);
+    }
+    Ok(records)
 }
 
 /// Goes from the head towards the first record, checking that each row is the one its successor names, and collects what

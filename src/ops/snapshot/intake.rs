@@ -30,19 +30,24 @@ pub enum Taken {
     Not(OpenError),
 }
 
-/// Reads all files and puts their contents into `batch`; without one their ids are only computed. `on_taken` gets the
-/// place of each file in the list and what reading it gave, in no order, on the calling thread.
-pub fn take_in(
-    root: &WorkspaceRoot,
-    store: &Store,
-    batch: Option<&Batch>,
-    files: &[ToRead],
-    jobs: &[Job],
-    threads: usize,
-    host: &dyn Host,
-    on_taken: &mut dyn FnMut(usize, Taken),
-) -> OpsResult<()> {
+/// Where contents come from and where they go.
+#[derive(Clone, Copy)]
+pub struct Route<'a> {
+    /// The workspace.
+    pub root: &'a WorkspaceRoot,
+    /// The store that knows what is there already.
+    pub store: &'a Store,
+    /// Takes new contents; without one ids are only computed.
+    pub batch: Option<&'a Batch>,
+    /// Most threads that read.
+    pub threads: usize,
+}
+
+/// Reads all files. `on_taken` gets the place of each file in the list and what reading it gave, in no order, on the calling
+/// thread.
+pub fn take_in(route: Route<'_>, files: &[ToRead], jobs: &[Job], host: &dyn Host, on_taken: &mut dyn FnMut(usize, Taken)) -> OpsResult<()> {
     let total = files.iter().map(|file| file.bytes).sum();
+    let Route { root, store, batch, threads } = route;
     let shared = Shared { root, store, batch, files, jobs, host, next: AtomicUsize::new(0), done_bytes: AtomicU64::new(0), total };
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {

@@ -31,7 +31,8 @@ pub enum Job {
 }
 
 /// Divides files into jobs. Large files come first, so that the last job to end is a short one. Groups are made of files that
-/// lie in one folder and end alike, as far as there are enough of them: such files have most in common.
+/// end alike and, as far as there are enough of them, lie in one folder: such files have most in common. (Measured on a first push
+/// of a TypeScript project: ending before folder takes 2 % off the text, 512 KiB instead of 256 KiB another 4 %.)
 pub fn divide(files: &mut [ToRead]) -> Vec<Job> {
     files.sort_by_cached_key(|file| group_key(&file.path));
     let mut large: Vec<usize> = (0..files.len()).filter(|&place| chunked(files[place].bytes)).collect();
@@ -73,11 +74,11 @@ impl Group {
     }
 }
 
-/// Folder, then ending, then name.
+/// Ending, then folder, then name.
 fn group_key(path: &RelPath) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
     let (folder, name) = path.split_last().map_or((RelPath::root(), &b""[..]), |(folder, name)| (folder, name));
     let ending = name.iter().rposition(|&byte| byte == b'.').map_or(&b""[..], |dot| &name[dot..]);
-    (folder.as_bytes().to_vec(), ending.to_vec(), name.to_vec())
+    (ending.to_vec(), folder.as_bytes().to_vec(), name.to_vec())
 }
 
 #[cfg(test)]
@@ -113,7 +114,13 @@ mod tests {
                 Job::Large(place) => ('l', names(&[*place])),
             })
             .collect();
-        let expected = [('l', vec!["bigger"]), ('l', vec!["big"]), ('s', vec!["edited"]), ('s', vec!["medium"]), ('g', vec!["a/x.c", "a/y.h", "b/z.c"])];
+        let expected = [
+            ('l', vec!["bigger"]),
+            ('l', vec!["big"]),
+            ('s', vec!["edited"]),
+            ('s', vec!["medium"]),
+            ('g', vec!["a/x.c", "b/z.c", "a/y.h"]),
+        ];
         assert_eq!(described, expected.map(|(kind, names)| (kind, names.into_iter().map(str::to_owned).collect::<Vec<_>>())));
     }
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use self::base::FormerPaths;
-use self::intake::{Taken, take_in};
+use self::intake::{Route, Taken, take_in};
 use self::jobs::{ToRead, divide};
 use super::{Host, OpsError, OpsResult, Phase, Workspace};
 use crate::disk::Dir;
@@ -21,7 +21,9 @@ use crate::path::RelPath;
 use crate::store::{Batch, Store, StoreError, StoreResult, Writer};
 use crate::tree::TreeSource;
 use crate::workspace::rules::{RuleSettings, Rules};
-use crate::workspace::scan::{BuildError, BuiltTree, FileIndex, ReadContent, Scan, ScanError, ScanOptions, ScanProgress, WorkspaceRoot, scan};
+use crate::workspace::scan::{
+    BuildError, BuiltTree, FileIndex, ReadContent, Scan, ScanError, ScanOptions, ScanProgress, WorkspaceRoot, scan,
+};
 use crate::workspace::stat_cache::StatCache;
 
 /// Folder of the caches in `.lua`.
@@ -134,21 +136,14 @@ fn take_with(
     host.progress(Phase::Scanning, progress.entries.into_inner(), None);
     let newest = workspace.newest()?.map(|row| row.record.root);
     let mut former = FormerPaths::new(&workspace.store, newest);
-    let unstable = read_files(workspace, &root, &scan, &mut former, batch, scan_options.threads, host)?;
+    let route = Route { root: &root, store: &workspace.store, batch, threads: scan_options.threads };
+    let unstable = read_files(route, &scan, &mut former, host)?;
     let (tree, trees) = build_trees(workspace, &mut scan, &mut former, batch)?;
     Ok(Snapshot { tree, scan, trees, unstable })
 }
 
 /// Reads the files that the scan could not rely on; gives those that never stood still.
-fn read_files(
-    workspace: &Workspace,
-    root: &WorkspaceRoot,
-    scan: &Scan,
-    former: &mut FormerPaths<'_>,
-    batch: Option<&Batch>,
-    threads: usize,
-    host: &dyn Host,
-) -> OpsResult<Vec<RelPath>> {
+fn read_files(route: Route<'_>, scan: &Scan, former: &mut FormerPaths<'_>, host: &dyn Host) -> OpsResult<Vec<RelPath>> {
     let mut files: Vec<ToRead> = Vec::with_capacity(scan.files_to_read());
     for number in 0..scan.files_to_read() {
         let Some(file) = scan.file(FileIndex(number as u32)) else { continue };
@@ -157,7 +152,7 @@ fn read_files(
     }
     let jobs = divide(&mut files);
     let mut unstable = Vec::new();
-    take_in(root, &workspace.store, batch, &files, &jobs, threads, host, &mut |place, taken| {
+    take_in(route, &files, &jobs, host, &mut |place, taken| {
         let file = FileIndex(files[place].file as u32);
         match taken {
             Taken::Content { id, bytes, stat, unstable: is_unstable } => {
