@@ -1,6 +1,5 @@
 //! The surroundings of operations: the clock, a way to be stopped, and a terminal to tell things to.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,7 +12,6 @@ use super::{environment, output, signals};
 
 /// The host of all operations of this process.
 pub struct TerminalHost {
-    cancel: Arc<AtomicBool>,
     fixed_now_ms: Option<i64>,
     progress: Progress,
 }
@@ -21,10 +19,9 @@ pub struct TerminalHost {
 impl TerminalHost {
     /// A host that signals can stop.
     pub fn new() -> Result<Self, Failure> {
-        let cancel = Arc::new(AtomicBool::new(false));
         // Without handlers the signals end the process at once, which loses nothing.
-        let _ = signals::install(&cancel);
-        Ok(Self { cancel, fixed_now_ms: environment::test_now_ms()?, progress: Progress::new() })
+        let _ = signals::install();
+        Ok(Self { fixed_now_ms: environment::test_now_ms()?, progress: Progress::new() })
     }
 
     /// Takes the progress line away, because something else is to be written.
@@ -42,7 +39,7 @@ impl Host for TerminalHost {
     }
 
     fn cancel_flag(&self) -> &AtomicBool {
-        &self.cancel
+        &signals::CANCEL
     }
 
     fn progress(&self, phase: Phase, done: u64, total: Option<u64>) {

@@ -33,7 +33,13 @@ pub fn write_page(page: &Page) -> io::Result<()> {
     if rows.is_some_and(|rows| page.line_count() >= rows) && pager::show(page.bytes()) {
         return Ok(());
     }
-    write_stdout(page.bytes())
+    write_unpaged(page)
+}
+
+/// Writes an answer in words, however long it is.
+pub fn write_unpaged(page: &Page) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    unless_gone(out.write_all(page.bytes()).and_then(|()| out.flush()))
 }
 
 /// Writes an answer in JSON, on one line.
@@ -46,11 +52,6 @@ pub fn write_json(answer: &impl Serialize) -> io::Result<()> {
 /// Writes a help text, painted if the terminal takes it.
 pub fn help(text: &str) -> io::Result<()> {
     unless_gone(anstream::stdout().write_all(text.as_bytes()))
-}
-
-fn write_stdout(bytes: &[u8]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    unless_gone(out.write_all(bytes).and_then(|()| out.flush()))
 }
 
 /// A reader that has gone away has all it wants.

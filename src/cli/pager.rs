@@ -3,15 +3,18 @@
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-use super::environment;
+use super::{environment, signals};
 
 /// What `less` is told unless the user has settings: leave a short text on the screen, pass colours on, do not clear the screen.
 const LESS_SETTINGS: &str = "FRX";
 
 /// Shows a text in the pager and waits until the user leaves it. `false` when there is none: then nothing was shown.
+///
+/// Comes last in a process: Ctrl-C belongs to the pager from here on.
 pub fn show(text: &[u8]) -> bool {
     let Some(mut command) = command() else { return false };
     let Ok(mut child) = command.stdin(Stdio::piped()).spawn() else { return false };
+    signals::leave_interrupts_to_pager();
     if let Some(mut stdin) = child.stdin.take() {
         // A pager that is left before the end of the text closes its side; that is no error.
         let _ = stdin.write_all(text);

@@ -3,10 +3,9 @@
 use std::io::BufRead;
 use std::sync::atomic::Ordering;
 
-use lua_store::ops::Host;
-
 use super::failure::Failure;
 use super::session::Session;
+use super::signals::CANCEL;
 use super::{output, terminal};
 
 /// Refuses to begin what needs a confirmation that nobody can give. Called before any work.
@@ -16,14 +15,13 @@ pub fn require_somebody_to_ask(session: &Session, force: bool) -> Result<(), Fai
 }
 
 /// Asks for a yes; anything else is a no.
-pub fn confirm(session: &Session, question: &str) -> Result<(), Failure> {
+pub fn confirm(question: &str) -> Result<(), Failure> {
     output::tell_partly(&format!("{question} [y/N] "));
-    let cancel = session.host().cancel_flag();
     // Nothing is at work that could see the flag: with it set, Ctrl-C ends the process instead of waiting for an answer.
-    cancel.store(true, Ordering::SeqCst);
+    CANCEL.store(true, Ordering::SeqCst);
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
-    cancel.store(false, Ordering::SeqCst);
+    CANCEL.store(false, Ordering::SeqCst);
     if read.is_ok() && is_yes(&answer) { Ok(()) } else { Err(Failure::Declined) }
 }
 

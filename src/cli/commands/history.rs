@@ -31,7 +31,7 @@ pub fn delete(session: &Session, args: &DeleteArgs) -> Outcome {
     let mut workspace = session.open()?;
     let version = ops::version(&workspace, args.version)?.record.number;
     if !args.force {
-        prompt::confirm(session, &format!("Delete the contents of {version} for good?"))?;
+        prompt::confirm(&format!("Delete the contents of {version} for good?"))?;
     }
     ops::delete(&mut workspace, version, session.host())?;
     session

@@ -1,5 +1,7 @@
 //! `source rollback` and `undo`: bring the files of a version back.
 
+use std::time::Instant;
+
 use lua_store::format::record::VersionNumber;
 use lua_store::ops::{self, RollbackOptions, RollbackOutcome, Workspace};
 
@@ -40,8 +42,10 @@ fn roll_back_to(session: &Session, workspace: &mut Workspace, version: VersionNu
     if !how.force {
         ask(session, workspace, &options, shown_max)?;
     }
+    // Not from the beginning of the process: the user may have thought about the plan for a while.
+    let began = Instant::now();
     let outcome = ops::rollback(workspace, &options, session.host())?;
-    let (elapsed, undo) = (session.elapsed(), session.named("`{lua} undo`"));
+    let (elapsed, undo) = (began.elapsed(), session.named("`{lua} undo`"));
     session.answer(|| json::rollback::rollback(&outcome, elapsed), |page| render::rollback::put(page, &outcome, elapsed, &undo))?;
     session.tell_in_words(render::rollback::lines(&outcome));
     Ok(Exit::left_out_if(!is_exact(&outcome)))
@@ -52,12 +56,15 @@ fn is_exact(outcome: &RollbackOutcome) -> bool {
     outcome.left_alone.is_empty() && outcome.changed_since.is_empty() && outcome.conflict_copies.is_empty()
 }
 
-/// Shows the plan and asks. The rollback itself looks at the workspace again: it may change while the user thinks.
+/// Shows the plan and asks, unless no file has to change. The rollback itself looks at the workspace again: it may change while the user thinks.
 fn ask(session: &Session, workspace: &mut Workspace, options: &RollbackOptions, shown_max: usize) -> Result<(), Failure> {
     let plan = ops::rollback_plan(workspace, options, session.host())?;
+    if plan.is_empty() {
+        return Ok(());
+    }
     session.host().clear_progress();
     let mut page = session.page();
     render::rollback::put_plan(&mut page, &plan, shown_max);
-    output::write_page(&page).map_err(Failure::Output)?;
-    prompt::confirm(session, "Roll back?")
+    output::write_unpaged(&page).map_err(Failure::Output)?;
+    prompt::confirm("Roll back?")
 }

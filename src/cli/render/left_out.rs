@@ -14,19 +14,22 @@ pub const UNSTABLE: &str = "it changed while it was read";
 pub fn put_rules(page: &mut Page, rules: &[LeftOutByRule], shown_max: Option<usize>) {
     let mut largest_first: Vec<&LeftOutByRule> = rules.iter().collect();
     largest_first.sort_by(|a, b| (b.bytes, b.files, b.directories, &a.rule).cmp(&(a.bytes, a.files, a.directories, &b.rule)));
-    let shown = shown_max.unwrap_or(usize::MAX).min(largest_first.len());
-    for rule in &largest_first[..shown] {
-        page.line(format_args!("{} by {}: {}", page.paint(FAINT, "left out"), escape::text(&rule.rule), extent(rule)));
+    let (shown, others) = largest_first.split_at(shown_max.unwrap_or(usize::MAX).min(largest_first.len()));
+    for rule in shown {
+        page.line(format_args!("{} by {}: {}", page.paint(FAINT, "left out"), escape::text(&rule.rule), extent(&[rule])));
     }
-    if shown < largest_first.len() {
-        page.line(format_args!("and by {}", counted((largest_first.len() - shown) as u64, "more rule")));
+    if !others.is_empty() {
+        page.line(format_args!("and by {}: {}", counted(others.len() as u64, "more rule"), extent(others)));
     }
 }
 
-fn extent(rule: &LeftOutByRule) -> String {
-    let folders = counted(rule.directories, "folder");
-    let files = format!("{}, {}", counted(rule.files, "file"), readable_size(rule.bytes));
-    match (rule.directories, rule.files) {
+/// What some rules left out together.
+fn extent(rules: &[&LeftOutByRule]) -> String {
+    let total = |of_rule: fn(&LeftOutByRule) -> u64| rules.iter().map(|rule| of_rule(rule)).fold(0, u64::saturating_add);
+    let (directories, file_count, bytes) = (total(|rule| rule.directories), total(|rule| rule.files), total(|rule| rule.bytes));
+    let folders = counted(directories, "folder");
+    let files = format!("{}, {}", counted(file_count, "file"), readable_size(bytes));
+    match (directories, file_count) {
         (0, _) => files,
         (_, 0) => folders,
         _ => format!("{folders}, {files}"),
@@ -67,7 +70,7 @@ mod tests {
         put_rules(&mut page, &rules, Some(2));
         let expected = "left out by .gitignore:2 target/\\x1b: 2 folders, 5 files, 9.0 MB\n\
                         left out by .gitignore:1 *.log: 12 files, 3.0 kB\n\
-                        and by 1 more rule\n";
+                        and by 1 more rule: 1 folder\n";
         assert_eq!(page.text(), expected);
     }
 

@@ -1,12 +1,12 @@
 //! Tables that fit the terminal.
 //!
-//! When a table is too wide, its columns give way in the order of their patience: first those that can be cut are cut down to what
-//! is still of use, the least important first; then the least important ones are dropped.
+//! When a table is too wide, its columns give way, the least important first: they are cut, down to what is still of use. When that
+//! is not enough, the least important column is dropped, and the others begin anew.
 
 use std::borrow::Cow;
 
 use super::page::{Page, STRONG};
-use super::width::{columns, cut, pad};
+use super::width::{columns, cut, pad_into};
 
 /// Columns between two columns of a table.
 const GAP_COLUMNS: usize = 2;
@@ -61,21 +61,30 @@ impl<const N: usize> Table<'_, N> {
 }
 
 /// The widths that the columns get; 0 for one that is not shown.
-fn fit<const N: usize>(mut widths: [usize; N], columns: &[Column; N], room: Option<usize>) -> [usize; N] {
-    let Some(room) = room else { return widths };
+fn fit<const N: usize>(natural: [usize; N], columns: &[Column; N], room: Option<usize>) -> [usize; N] {
+    let Some(room) = room else { return natural };
     let mut least_important_first: [usize; N] = std::array::from_fn(|index| index);
     least_important_first.sort_by_key(|&index| columns[index].importance);
-    for &index in &least_important_first {
+    let mut kept = natural;
+    for &dropped in &least_important_first {
+        let widths = cut_down(kept, columns, &least_important_first, room);
+        let is_last = kept.iter().filter(|&&width| width > 0).count() <= 1;
+        if total(&widths) <= room || is_last {
+            return widths;
+        }
+        kept[dropped] = 0;
+    }
+    kept
+}
+
+/// The widths after each column, in this order, has given what it can until all fit.
+fn cut_down<const N: usize>(mut widths: [usize; N], columns: &[Column; N], order: &[usize; N], room: usize) -> [usize; N] {
+    for &index in order {
         let excess = total(&widths).saturating_sub(room);
         if let Some(columns_min) = columns[index].columns_min
             && widths[index] > columns_min
         {
             widths[index] = widths[index].saturating_sub(excess).max(columns_min);
-        }
-    }
-    for &index in &least_important_first {
-        if total(&widths) > room && widths.iter().filter(|&&width| width > 0).count() > 1 {
-            widths[index] = 0;
         }
     }
     widths
@@ -87,9 +96,9 @@ fn total(widths: &[usize]) -> usize {
 }
 
 fn line(cells: &[Cow<'_, str>], widths: &[usize]) -> String {
-    let mut line = String::with_capacity(total(widths));
+    let mut line = String::with_capacity(total(widths) + GAP_COLUMNS);
     for (cell, &width) in cells.iter().zip(widths).filter(|(_, width)| **width > 0) {
-        line.push_str(&pad(&cut(cell, width), width + GAP_COLUMNS));
+        pad_into(&mut line, &cut(cell, width), width + GAP_COLUMNS);
     }
     line.truncate(line.trim_end().len());
     line
@@ -124,7 +133,8 @@ mod tests {
     fn the_least_important_gives_way_first() {
         assert_eq!(shown(Some(23)), "ID  NAME         NOTE\nv1  a long name  a rem…\nv2  名前\n");
         assert_eq!(shown(Some(19)), "ID  NAME     NOTE\nv1  a long…  a rem…\nv2  名前\n");
-        assert_eq!(shown(Some(12)), "ID  NAME\nv1  a l…\nv2  名前\n");
+        assert_eq!(shown(Some(12)), "ID  NAME\nv1  a long …\nv2  名前\n");
+        assert_eq!(shown(Some(9)), "ID  NAME\nv1  a lo…\nv2  名前\n");
         assert_eq!(shown(Some(5)), "ID\nv1\nv2\n");
     }
 

@@ -42,9 +42,20 @@ pub fn cut_front(text: &str, columns_max: usize) -> Cow<'_, str> {
 /// The text, filled with spaces up to so many columns.
 pub fn pad(text: &str, columns_min: usize) -> String {
     let mut padded = String::with_capacity(text.len() + columns_min);
-    padded.push_str(text);
-    padded.extend(std::iter::repeat_n(' ', columns_min.saturating_sub(columns(text))));
+    pad_into(&mut padded, text, columns_min);
     padded
+}
+
+/// Appends the text and spaces up to so many columns.
+pub fn pad_into(out: &mut String, text: &str, columns_min: usize) {
+    const SPACES: &str = "                                ";
+    out.push_str(text);
+    let mut missing = columns_min.saturating_sub(columns(text));
+    while missing > 0 {
+        let some = missing.min(SPACES.len());
+        out.push_str(&SPACES[..some]);
+        missing -= some;
+    }
 }
 
 /// Whether every byte takes one column.
@@ -77,5 +88,6 @@ mod tests {
     fn padding_counts_columns() {
         assert_eq!(pad("名", 4), "名  ");
         assert_eq!(pad("long", 2), "long");
+        assert_eq!(pad("", 70).len(), 70);
     }
 }
