@@ -22,6 +22,8 @@ pub const CHUNK_BYTES_AVERAGE: usize = 256 << 10;
 pub const CHUNK_BYTES_MAX: usize = 1 << 20;
 /// How much of a large file is read at a time while it is cut, in bytes.
 pub const READ_BUFFER_BYTES: usize = 4 << 20;
+/// How much of a file is read at a time when only its id is wanted, in bytes.
+pub const HASH_BUFFER_BYTES: usize = 128 << 10;
 
 /// First contents of small files are put together until a group holds this many bytes.
 pub const GROUP_BYTES_TARGET: usize = 512 << 10;
@@ -66,6 +68,14 @@ pub const STAT_TRUST_AGE_MS: i64 = 60_000;
 pub const STAT_CACHE_GARBAGE_PERCENT_MAX: u64 = 50;
 /// How often a file that changes while it is read is read again before it is recorded as unstable.
 pub const READ_TRIES: u32 = 3;
+/// A file written this short a time ago is read twice, in milliseconds: the kernel moves its times when a write begins, not
+/// when it ends, so a reader in the midst of a long write sees no sign of it but the bytes.
+pub const RECENT_WRITE_MS: i64 = 2_000;
+/// A recently written file of more than [`SETTLE_FROM_BYTES`] is read the second time when its last write is this old, in
+/// milliseconds: by then a write that was interrupted by the scheduler has gone on.
+pub const SETTLE_MS: i64 = 100;
+/// See [`SETTLE_MS`]. A smaller write is over before anybody can look.
+pub const SETTLE_FROM_BYTES: u64 = 64 << 10;
 /// A run of zero bytes at least this long becomes a hole when a large file is written, in bytes.
 pub const HOLE_BYTES_MIN: usize = 64 << 10;
 
@@ -105,6 +115,8 @@ pub const COMPARE_BUFFER_BYTES: usize = 128 << 10;
 pub const HOLE_BLOCK_BYTES: usize = 4096;
 /// Files of one directory that a staging thread takes at a time.
 pub const STAGE_BATCH_FILES: usize = 64;
+/// Files of one directory that a thread reads back at a time.
+pub const READ_BATCH_FILES: usize = 64;
 /// How often a rename is tried while others make and remove what has its name.
 pub const MOVE_TRIES: u32 = 64;
 /// Conflict copies of one path after which no further name is tried.

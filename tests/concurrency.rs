@@ -54,7 +54,7 @@ fn with_readers<T>(sandbox: &Sandbox, work: impl FnOnce() -> T) -> T {
         let list = run(sandbox, &["source", "list", "--all", "--json"]).expect(exit::OK);
         let rows = contract::list(&list.stdout).unwrap_or_else(|error| panic!("{error}"));
         assert!(rows.len() >= at_least, "{at_least} versions were listed, and now {}", rows.len());
-        assert_eq!(rows.iter().filter(|row| row.active).count(), 1, "one version is active: {rows:?}");
+        assert_eq!(rows.iter().filter(|row| row.active).count(), 1, "one version is active: {}", contract::in_short(&rows));
         longest.fetch_max(rows.len(), Ordering::SeqCst);
         run(sandbox, &["status", "--json"]).expect(exit::OK);
         run(sandbox, &["verify", "--quick", "--json"]).expect(exit::OK);

@@ -33,10 +33,11 @@ fn assert_alive((folder, state): &(PathBuf, TreeState)) {
     state.assert_same(&TreeState::capture_with(folder, Times::With), "outside the workspace");
 }
 
-/// No output may hold what a terminal obeys or what turns text around; line ends are all it needs.
+/// No output may hold what a terminal obeys or what turns text around; line ends, and in patches tabs after names, are all it needs.
 #[track_caller]
 fn assert_harmless_output(run: &Run) {
-    let is_evil = |c: &char| (c.is_control() && *c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_evil =
+        |c: &char| (c.is_control() && !matches!(c, '\n' | '\t')) || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let evil: BTreeSet<char> = run.stdout.chars().chain(run.stderr.chars()).filter(is_evil).collect();
     assert!(evil.is_empty(), "{evil:?} in the output of {:?}", run.command);
 }

@@ -10,6 +10,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use common::contract::in_short;
 use common::files::{chmod, remove};
 use common::history::{Checked, succeeded};
 use common::number_from_env;
@@ -274,10 +275,10 @@ impl Model {
         }
         let restored: Tree =
             source.iter().filter(|(other, _)| *other == path || is_below(other, path)).map(|(p, item)| (p.clone(), item.clone())).collect();
-        succeeded(&sandbox.lua_json(&["source", "restore", "--version", &version.to_string(), "--force", path]))?;
+        succeeded(&sandbox.lua_json(&["source", "restore", "--version", &version.to_string(), path]))?;
         let unsaved = self.workspace.clone();
-        take(&mut self.workspace, path);
-        self.workspace.extend(restored);
+        // What else stands in a folder that is restored stays, unless something else takes its place.
+        restored.into_iter().for_each(|(path, item)| put(&mut self.workspace, &path, item));
         state_of(&self.workspace).same(&sandbox.tree())?;
         // Learn which versions were made: each must hold the work before or after.
         for row in sandbox.try_versions()?.iter().rev().skip(self.versions.len()) {
@@ -299,7 +300,7 @@ impl Model {
         let rows = sandbox.try_versions()?;
         let active: Vec<usize> = rows.iter().filter(|row| row.active).map(|row| row.version as usize).collect();
         if rows.len() != self.versions.len() || active != [self.active] {
-            return Err(format!("expected {} versions, v{} active: {rows:?}", self.versions.len(), self.active));
+            return Err(format!("expected {} versions, v{} active: {}", self.versions.len(), self.active, in_short(&rows)));
         }
         let oldest_first: Vec<&str> = rows.iter().rev().map(|row| row.tree.as_str()).collect();
         for (first, second) in (1..rows.len()).flat_map(|second| (0..second).map(move |first| (first, second))) {

@@ -133,7 +133,8 @@ fn the_specification_names_the_constants_of_the_code() {
         format!("`NNNNNNNN.run`, {} bytes of header", index::RUN_HEADER_BYTES),
         format!("Format version {}", lua_store::format::FORMAT_VERSION),
         format!("1 to {}", lua_store::limits::DELTA_DEPTH_MAX),
-        "1,048,576 bytes, 262,144 desired".to_owned(),
+        "65,536 to 1,048,576".to_owned(),
+        "262,144 desired".to_owned(),
     ] {
         assert!(text.contains(&expected), "format.md does not say {expected:?}");
     }

@@ -163,9 +163,11 @@ impl TempFile {
     }
 }
 
-/// Names that [`TempFile::create`] gives.
+/// Names that [`TempFile::create`] gives, and those of drafts of the version log with SQLite's companions.
 fn is_temp_name(name: &str) -> bool {
-    name.strip_prefix('t').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-'))
+    let is_numbers = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    name.strip_prefix('t').is_some_and(is_numbers)
+        || name.strip_prefix("index-").and_then(|rest| rest.split(".db").next()).is_some_and(is_numbers)
 }
 
 impl Drop for TempFile {

@@ -23,6 +23,8 @@
 mod block;
 mod builder;
 mod row;
+#[cfg(test)]
+mod tests;
 
 pub use block::Block;
 pub use builder::{BlockBuilder, kept_text};
@@ -146,55 +148,4 @@ fn add_piece(lanes: &mut [u64; 4], piece: &[u8; 32]) {
 fn mix(state: u64, word: u64) -> u64 {
     let mixed = (state ^ word).wrapping_mul(0x9fb2_1c65_1e98_df25);
     mixed ^ mixed >> 29
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn header() -> Header {
-        Header { root: BlockRef { offset: 64, bytes: 200, sum: 7 }, end: 264, live_bytes: 200, nonce: 1 << 60 }
-    }
-
-    #[test]
-    fn headers_read_back() {
-        assert_eq!(Header::decode(&header().encode()), Ok(header()));
-    }
-
-    #[test]
-    fn a_changed_header_is_none() {
-        let good = header().encode();
-        for at in 0..HEADER_BYTES {
-            for bit in 0..8 {
-                let mut bad = good;
-                bad[at] ^= 1 << bit;
-                assert!(Header::decode(&bad).is_err(), "byte {at}, bit {bit}");
-            }
-            assert!(Header::decode(&good[..at]).is_err(), "{at} bytes");
-        }
-        assert!(Header::decode(&[0; HEADER_BYTES]).is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn a_changed_byte_changes_the_sum(mut bytes in prop::collection::vec(any::<u8>(), 1..300), at: prop::sample::Index, flip in 1..=255u8) {
-            let before = block_sum(&bytes);
-            let at = at.index(bytes.len());
-            bytes[at] ^= flip;
-            prop_assert_ne!(before, block_sum(&bytes));
-        }
-
-        #[test]
-        fn zeros_have_other_sums(bytes in prop::collection::vec(any::<u8>(), 1..300)) {
-            prop_assume!(bytes.iter().any(|&byte| byte != 0));
-            prop_assert_ne!(block_sum(&bytes), block_sum(&vec![0; bytes.len()]));
-            prop_assert_ne!(block_sum(&vec![0; bytes.len()]), block_sum(&vec![0; bytes.len() + 1]));
-        }
-
-        #[test]
-        fn references_beyond_the_file_find_nothing(offset: u64, bytes: u32, sum: u64, file in prop::collection::vec(any::<u8>(), 0..64)) {
-            prop_assert_eq!(BlockRef { offset, bytes, sum }.find(&file).map(block_sum), None);
-        }
-    }
 }

@@ -28,6 +28,9 @@ use crate::workspace::checkout::{
     left_alone_rule, publish_journal, read_journal, recover, remove_journal, stage, survey, verify,
 };
 
+/// How the names of stages begin.
+const STAGE_PREFIX: &str = "stage-";
+
 /// Which trees, and what is written into the log.
 pub struct Checkout {
     /// The tree that the workspace was just found equal to. In the store.
@@ -159,7 +162,7 @@ fn record(workspace: &mut Workspace, version: &VersionRecord, host: &dyn Host) -
 /// that process.
 pub fn finish_interrupted(workspace: &mut Workspace, host: &dyn Host) -> OpsResult<()> {
     if read_journal(&workspace.local)?.is_none() {
-        return Ok(());
+        return sweep_stages(workspace);
     }
     let Some(_lock) = workspace.try_lock_checkout()? else { return Ok(()) };
     // It may have come to its end between the two looks.
@@ -181,6 +184,26 @@ pub fn finish_interrupted(workspace: &mut Workspace, host: &dyn Host) -> OpsResu
     }
     remove_journal(&workspace.local)?;
     Ok(stage_dir.discard()?)
+}
+
+/// Removes the stages of checkouts that ended before they had a journal or after it had gone. Nothing in them is needed.
+fn sweep_stages(workspace: &Workspace) -> OpsResult<()> {
+    let tmp = match workspace.local.open_dir("tmp") {
+        Ok(tmp) => tmp,
+        Err(error) if error.is_not_found() => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let is_stage = |name: &&str| name.starts_with(STAGE_PREFIX);
+    let names = tmp.names()?;
+    let stages: Vec<&str> = names.iter().filter_map(|name| name.to_str()).filter(is_stage).collect();
+    if stages.is_empty() {
+        return Ok(());
+    }
+    let Some(_lock) = workspace.try_lock_checkout()? else { return Ok(()) };
+    if read_journal(&workspace.local)?.is_some() {
+        return Ok(());
+    }
+    stages.into_iter().try_for_each(|name| Ok(Stage::open(&tmp, name)?.discard()?))
 }
 
 /// Brings a checkout that stopped in the middle forward; where that cannot be done, back.
@@ -247,7 +270,7 @@ fn changes_between(store: &Store, from: &ObjectId, to: &ObjectId) -> OpsResult<V
 
 /// A name that no other stage has at the same time: the checkout lock is held, and old stages are gone.
 fn stage_name(host: &dyn Host) -> String {
-    format!("stage-{}-{}", rustix::process::getpid().as_raw_nonzero(), host.now_ms().unsigned_abs())
+    format!("{STAGE_PREFIX}{}-{}", rustix::process::getpid().as_raw_nonzero(), host.now_ms().unsigned_abs())
 }
 
 /// The contents of a store, for writing files.

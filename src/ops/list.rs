@@ -6,7 +6,14 @@ use crate::version_log::VersionRow;
 
 /// The versions, newest first, at most `limit` of them; and the active one.
 pub fn list(workspace: &Workspace, limit: Option<u64>) -> OpsResult<(Vec<VersionRow>, Option<VersionNumber>)> {
-    Ok((workspace.log.versions_newest_first(limit)?, workspace.log.head()?.active))
+    loop {
+        let before = workspace.log.head()?;
+        let rows = workspace.log.versions_newest_first(limit)?;
+        // Rows and mark must be of one moment; another process may have published between the two questions.
+        if workspace.log.head()?.sequence == before.sequence {
+            return Ok((rows, before.active));
+        }
+    }
 }
 
 /// The entry of one version, deleted or not.

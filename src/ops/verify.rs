@@ -166,14 +166,15 @@ fn read_all(store: &Store, host: &dyn Host) -> OpsResult<CheckReport> {
     }
 }
 
-/// Whether the log on disk and the records in the segments tell the same.
+/// Whether the log on disk and the records in the segments tell the same. Segments may be ahead: another process may be
+/// publishing right now, and every other command catches up.
 fn log_mismatch(workspace: &Workspace) -> Option<String> {
-    let caught = workspace.store.catch_up(Known::ReadOnly(crate::store::Position::default())).ok()?;
     let head = workspace.log.head().ok()?;
+    let caught = workspace.store.catch_up(Known::ReadOnly(crate::store::Position::default())).ok()?;
     let chain = best_chain(decode(&caught.records), Vec::new());
-    let last = chain.last().map_or(ObjectId::ZERO, |record| Record::id_of(&record.encode()));
-    (last != head.id)
-        .then(|| format!("the log has {} entries, the segments {}; `repair` takes the longer chain", head.sequence, chain.len()))
+    let at_head = chain.get((head.sequence as usize).wrapping_sub(1)).map_or(ObjectId::ZERO, |record| Record::id_of(&record.encode()));
+    let (in_log, in_segments) = (head.sequence, chain.len());
+    (at_head != head.id).then(|| format!("the log has {in_log} entries, the segments {in_segments} that continue each other"))
 }
 
 /// Goes through the trees of all versions, each tree once, and collects what is not whole.

@@ -10,7 +10,7 @@
 //! | `lock` | locked by the one process that publishes | here |
 //! | `checkout.lock` | locked by the one process that writes to the workspace; shared by those that look at it | here |
 //! | `cache/stat` | the stat cache | `workspace::stat_cache` |
-//! | `journal`, `stage/` | a rollback at work | `workspace::checkout` |
+//! | `checkout.journal`, `tmp/stage-…` | a rollback at work | `workspace::checkout` |
 //!
 //! Order of writes when a version is made: contents, trees and record (synced), then index, then log, then stat cache. Each may
 //! be lost without those before it, and is made again from them by [`Workspace::open`].
@@ -135,7 +135,10 @@ impl Workspace {
             return Ok(());
         }
         let Some(_lock) = self.try_lock_publish()? else {
-            self.store.catch_up(Known::ReadOnly(applied))?;
+            // Somebody is publishing. What the log knows is all there is for a reader; the index must know that much.
+            if !self.store.is_indexed(applied) {
+                self.store.catch_up(Known::ReadOnly(applied))?;
+            }
             return Ok(());
         };
         // Another process may have been faster: the log is asked again now that nobody else can write.
@@ -203,8 +206,8 @@ impl Publishing<'_> {
     pub fn commit(&mut self, batch: Batch, body: RecordBody, host: &dyn Host) -> OpsResult<Published> {
         let record = Record { sequence: self.head.sequence + 1, previous: self.head.id, created_ms: host.now_ms(), body };
         let published = self.workspace.store.publish(batch, &record.encode())?;
-        // From here on the entry exists: should the log not take it, the next command adds it.
-        self.workspace.log.append(&[record], log_position(published.end))?;
+        // The entry is durable, so this is a success even if the log does not take it: then the next command adds it.
+        let _ = self.workspace.log.append(&[record], log_position(published.end));
         self.head = self.workspace.log.head()?;
         Ok(published)
     }

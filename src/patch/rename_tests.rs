@@ -1,3 +1,5 @@
+//! Renames: which files are paired.
+
 use super::super::testing::{MemoryContents, directory, file, link, path, with_mode};
 use super::super::{RENAME_PAIRS_MAX, Side};
 use super::*;

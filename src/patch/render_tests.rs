@@ -1,3 +1,5 @@
+//! Patches of single changes.
+
 use super::super::testing::{MemoryContents, directory, link, path, place, with_mode};
 use super::*;
 

@@ -49,6 +49,11 @@ pub(super) enum Step<'a> {
 }
 
 impl Store {
+    /// Whether the index knows all objects up to a position.
+    pub fn is_indexed(&self, log_end: Position) -> bool {
+        self.index.read().unwrap_or_else(PoisonError::into_inner).covered() >= log_end
+    }
+
     /// Whether the segments end where the log says, and the index knows all of them.
     pub fn is_current(&self, log_end: Position) -> StoreResult<bool> {
         let covered = self.index.read().unwrap_or_else(PoisonError::into_inner).covered();
@@ -58,7 +63,8 @@ impl Store {
     /// Reads what lies beyond the known position into the index, and gives the records that the log lacks.
     ///
     /// # Durability
-    /// A cut becomes durable with the next sync of the segment; until then it would be made again.
+    /// The records that are returned are durable, unless nothing may be written. A cut becomes durable with the next sync of the
+    /// segment; until then it would be made again.
     pub fn catch_up(&self, known: Known) -> StoreResult<CatchUp> {
         let end = self.segments.end()?;
         let (log_end, may_write) = match known {
@@ -81,6 +87,11 @@ impl Store {
             found.good = found.last_frame_end.max(found.good);
         }
         self.add_to_index(&found, indexed, may_write)?;
+        if may_write && !found.records.is_empty() {
+            // Whoever wrote these records was killed before it had synced them, or nobody knows: nothing may be told of
+            // them that a power cut could take back.
+            self.segments.sync_from(log_end.segment)?;
+        }
         let mut caught = CatchUp { records: found.records, end: found.good, cut_bytes: 0 };
         if matches!(known, Known::UpTo(_)) && found.good < end {
             caught.cut_bytes = if found.good.segment == end.segment { end.offset - found.good.offset } else { end.offset };

@@ -84,6 +84,14 @@ impl Segments {
         Ok(file.publish_new(&self.dir, &name_of(number))?)
     }
 
+    /// Makes a segment and all newer ones durable, with their names.
+    pub fn sync_from(&self, first: u32) -> StoreResult<()> {
+        for number in self.numbers()?.into_iter().filter(|&number| number >= first) {
+            self.file(number, true)?.sync_data()?;
+        }
+        Ok(self.dir.sync()?)
+    }
+
     /// Cuts off what lies beyond a position: frames of a push that never came to its end. Only for the holder of the
     /// publish lock, and only beyond everything the log knows.
     ///

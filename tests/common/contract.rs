@@ -15,6 +15,17 @@ pub mod exit {
     pub const LEFT_OUT: i32 = 3;
     /// The store is damaged; what, is listed.
     pub const DAMAGED: i32 = 4;
+    /// There is no workspace here.
+    pub const NOT_A_WORKSPACE: i32 = 5;
+    /// There is no such version.
+    pub const NO_SUCH_VERSION: i32 = 6;
+    /// The disk is full, or may not be written to.
+    pub const NO_SPACE: i32 = 7;
+
+    /// Whether a command that ended with this code says that it did nothing, and why.
+    pub fn is_refusal(code: i32) -> bool {
+        matches!(code, ERROR | USAGE | NOT_A_WORKSPACE | NO_SUCH_VERSION | NO_SPACE)
+    }
 }
 
 /// Answer of `lua push`.
@@ -79,6 +90,20 @@ impl Row {
     }
 }
 
+impl std::fmt::Display for Row {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mark = if self.active { "*" } else { "" };
+        let tree = self.tree.get(..8).unwrap_or(&self.tree);
+        write!(f, "v{}{mark} {tree} ({}, +{} ~{} -{})", self.version, self.triggered_by, self.added, self.changed, self.removed)
+    }
+}
+
+/// Rows as they fit into a message.
+pub fn in_short(rows: &[Row]) -> String {
+    let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
+    format!("[{}]", rows.join(", "))
+}
+
 #[derive(Deserialize)]
 struct List {
     versions: Vec<Row>,
@@ -106,15 +131,17 @@ pub struct Verify {
     /// Which paths of which versions cannot be brought back. Damage elsewhere makes `ok` false, too.
     #[serde(default)]
     pub damaged: Vec<Damage>,
+    /// What is wrong with the list of versions.
+    pub log_damage: Option<String>,
 }
 
-/// Something that is damaged.
+/// A path that cannot be brought back.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Damage {
-    /// The version it belongs to, if it belongs to one.
-    pub version: Option<u64>,
-    /// The path in that version, if it is one of its files.
-    pub path: Option<String>,
+    /// In these versions.
+    pub versions: Vec<u64>,
+    /// The path.
+    pub path: String,
 }
 
 /// Reads an answer of `lua push`.

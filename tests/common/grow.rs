@@ -8,7 +8,7 @@ use super::random::Random;
 use super::sandbox::Sandbox;
 
 /// A file that is cut into chunks, yet takes few bytes in the store.
-const LARGE_FILE_BYTES: usize = 2_200_000;
+const LARGE_FILE_BYTES: usize = 1_300_000;
 
 /// A workspace without a history: files and folders of all kinds.
 pub fn workspace() -> Sandbox {

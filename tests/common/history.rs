@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::contract::{self, Push, Row, Status, exit};
+use super::contract::{self, Push, Row, Status, exit, in_short};
 use super::files::remove_deep;
 use super::sandbox::{Run, Sandbox};
 use super::tree_state::TreeState;
@@ -123,7 +123,7 @@ impl Sandbox {
         let push = contract::push(stdout)?;
         let rows = self.try_versions()?;
         let row = rows.first().filter(|row| row.version == push.version);
-        let row = row.ok_or_else(|| format!("v{} was printed, but is not the newest of {rows:?}", push.version))?;
+        let row = row.ok_or_else(|| format!("v{} was printed, but is not the newest of {}", push.version, in_short(&rows)))?;
         if row.tree != push.tree {
             return Err(format!("v{} was printed with tree {}, and is listed with {}", push.version, push.tree, row.tree));
         }
@@ -185,7 +185,7 @@ impl Holdings {
         for row in &self.rows {
             let found = now.rows.iter().find(|found| found.version == row.version);
             if found.map(|found| found.clone().without_mark()) != Some(row.clone().without_mark()) {
-                return Err(format!("the entry of v{} was {row:?} and is {found:?}", row.version));
+                return Err(format!("{row} is listed as {}", found.map_or("nothing".to_owned(), ToString::to_string)));
             }
             self.trees[&row.version].same(&now.trees[&row.version]).map_err(|error| format!("v{}: {error}", row.version))?;
         }

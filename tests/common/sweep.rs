@@ -1,7 +1,12 @@
 //! The fault sweep: a command is run again and again, with a fault at each of its mutating system calls in turn, and each time
 //! the promises of the tool are checked on what is left.
 
-use super::contract::exit;
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::contract::{exit, in_short};
+use super::files::set_mtime;
 use super::history::{Checked, Holdings, did_not_crash, succeeded};
 use super::inject::{self, End, Fault, Plan, Traced};
 use super::sandbox::{Sandbox, crashed};
@@ -10,7 +15,7 @@ use super::{check_all, number_from_env, skip};
 
 /// Of how many calls one gets a fault, unless `LUA_SWEEP_STEP` says otherwise; 1 is all. Each kind of fault begins at another
 /// call, so that no call is left out by all of them.
-const STEP_DEFAULT: usize = 5;
+const STEP_DEFAULT: usize = 7;
 
 /// A command to be swept.
 pub struct Scenario {
@@ -88,8 +93,10 @@ fn without_faults(scenario: &Scenario) -> (Expected, Vec<&'static str>) {
     let sandbox = Sandbox::copy_of(&scenario.before);
     let traced = run_command(scenario, &sandbox, Plan::Count).unwrap_or_else(|error| panic!("{}: {error}", scenario.name));
     assert_eq!(traced.code(), Some(exit::OK), "{}: {traced:?}", scenario.name);
-    (scenario.on_success)(&sandbox, &String::from_utf8_lossy(&traced.stdout)).unwrap_or_else(|error| panic!("{}: {error}", scenario.name));
     let expected = Expected { before, after: sandbox.holdings(), has_history };
+    // Last, since it may do more than look.
+    let success = (scenario.on_success)(&sandbox, &String::from_utf8_lossy(&traced.stdout));
+    success.unwrap_or_else(|error| panic!("{}: {error}", scenario.name));
     (expected, traced.calls)
 }
 
@@ -112,7 +119,9 @@ fn check_point(scenario: &Scenario, expected: &Expected, point: &Point) -> Check
     if expected.has_history {
         super::history::succeeded(&status)?;
     }
+    let after_one_command = sandbox.tree();
     let now = holdings_now(&sandbox, expected.has_history)?;
+    after_one_command.same(&now.workspace).map_err(|error| format!("one command was not enough to end what was interrupted: {error}"))?;
     check_state(expected, &now, succeeded).map_err(|error| format!("{error}\nthe command had said: {}", output()))?;
     if succeeded {
         (scenario.on_success)(&sandbox, &String::from_utf8_lossy(&traced.stdout))?;
@@ -134,7 +143,8 @@ fn check_state(expected: &Expected, now: &Holdings, succeeded: bool) -> Checked<
     before.check_nothing_lost(now)?;
     before.check_only_grown(now)?;
     // What has been added is what a run without faults adds, or the beginning of it.
-    now.check_only_grown(after).map_err(|error| format!("a version that no run without faults makes: {error}"))?;
+    now.check_only_grown(after)
+        .map_err(|error| format!("a version that no run without faults makes, among {}: {error}", in_short(&now.rows)))?;
     let whole = now.rows.len() == after.rows.len();
     let is_old = before.workspace.same(&now.workspace);
     let is_new = after.workspace.same(&now.workspace);
@@ -142,15 +152,16 @@ fn check_state(expected: &Expected, now: &Holdings, succeeded: bool) -> Checked<
         return Err(format!("the workspace is neither old nor new; against the old one: {old}\nagainst the new one: {new}"));
     }
     if is_old.is_err() && !whole {
-        return Err(format!("the workspace is the new one, but the versions are {:?}", now.rows));
+        return Err(format!("the workspace is the new one, but the versions are {}", in_short(&now.rows)));
     }
     let active = now.active();
     let newest = now.rows.first().map(|row| row.version);
     if ![before.active(), after.active(), newest].contains(&active) {
-        return Err(format!("v{active:?} is active, which neither was nor should be: {:?}", now.rows));
+        return Err(format!("v{active:?} is active, which neither was nor should be: {}", in_short(&now.rows)));
     }
     if succeeded && (is_new.is_err() || now.rows != after.rows) {
-        return Err(format!("exit code 0, but the versions are {:?} and the workspace: {is_new:?}", now.rows));
+        let (rows, expected) = (in_short(&now.rows), in_short(&after.rows));
+        return Err(format!("exit code 0, but the versions are {rows} instead of {expected}, and the workspace: {is_new:?}"));
     }
     Ok(())
 }
@@ -160,10 +171,22 @@ fn check_can_go_on(sandbox: &Sandbox, expected: &Expected) -> Checked<()> {
     if expected.has_history {
         sandbox.check_verify()?;
     }
+    make_old(&sandbox.store().join("tmp"));
     sandbox.check_push_works().map_err(|error| format!("the next push: {error}"))?;
     sandbox.check_verify().map_err(|error| format!("after the next push: {error}"))?;
-    let leftovers = std::fs::read_dir(sandbox.store().join("tmp")).map(Iterator::count).unwrap_or(0);
-    if leftovers > 0 { Err(format!("{leftovers} files stay in tmp after the next push")) } else { Ok(()) }
+    let leftovers = names_in(&sandbox.store().join("tmp"));
+    if leftovers.is_empty() { Ok(()) } else { Err(format!("after the next push there are still in tmp: {leftovers:?}")) }
+}
+
+/// Young files may belong to a process that is at work, so they are left alone. All that are there now are made old.
+fn make_old(folder: &Path) {
+    let an_hour_ago = SystemTime::now() - Duration::from_secs(3600);
+    names_in(folder).iter().for_each(|name| set_mtime(&folder.join(name), an_hour_ago));
+}
+
+fn names_in(folder: &Path) -> Vec<OsString> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    entries.filter_map(|entry| entry.ok().map(|entry| entry.file_name())).collect()
 }
 
 /// Success of `lua source restore --to`: the folder holds the version.

@@ -142,6 +142,7 @@ impl<'a> Tables<'a> {
         Ok(Self { devices, texts })
     }
 
+    #[inline]
     fn read_row(&self, reader: &mut ByteReader<'a>) -> Result<Row<'a>, FormatError> {
         let tag = reader.u8()?;
         let name_bytes = usize::from(reader.u8()?);
@@ -166,6 +167,7 @@ impl<'a> Tables<'a> {
         Ok(Row { name, node })
     }
 
+    #[inline]
     fn read_witness(&self, tag: u8, reader: &mut ByteReader<'a>) -> Result<Witness, FormatError> {
         let key = StatKey::read_without_device(reader)?;
         let device = self.devices.get(usize::from(reader.u8()?)).ok_or_else(|| reader.malformed("a device it does not list"))?;

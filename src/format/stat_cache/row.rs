@@ -32,13 +32,17 @@ impl StatKey {
         out.extend_from_slice(&self.inode.to_le_bytes());
     }
 
+    /// One look at the reader for all fields: this runs for every file of the workspace.
+    #[inline]
     pub(super) fn read_without_device(reader: &mut ByteReader<'_>) -> Result<Self, FormatError> {
+        let bytes = reader.array::<34>()?;
+        let (mode, rest) = ([bytes[0], bytes[1]], bytes[2..].as_chunks::<8>().0);
         Ok(Self {
-            mode: reader.u16()?,
-            bytes: reader.u64()?,
-            mtime_ns: reader.i64()?,
-            ctime_ns: reader.i64()?,
-            inode: reader.u64()?,
+            mode: u16::from_le_bytes(mode),
+            bytes: u64::from_le_bytes(rest[0]),
+            mtime_ns: i64::from_le_bytes(rest[1]),
+            ctime_ns: i64::from_le_bytes(rest[2]),
+            inode: u64::from_le_bytes(rest[3]),
             device: 0,
         })
     }

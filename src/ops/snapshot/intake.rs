@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use super::jobs::{Job, ToRead};
 use crate::format::stat_cache::StatKey;
 use crate::id::{IdHasher, ObjectId, ObjectKind};
-use crate::limits::{READ_BUFFER_BYTES, READ_TRIES, WHOLE_BYTES_MAX};
+use crate::limits::{HASH_BUFFER_BYTES, READ_TRIES, RECENT_WRITE_MS, SETTLE_FROM_BYTES, SETTLE_MS, WHOLE_BYTES_MAX};
 use crate::ops::{Host, OpsError, OpsResult, Phase};
 use crate::store::{Batch, Store, StoreError, Writer};
 use crate::workspace::scan::{OpenError, OpenFile, WorkspaceRoot};
@@ -173,7 +173,10 @@ impl<'a> Worker<'a> {
                 }
                 other => other?,
             };
-            let (stat, stable) = seen_unchanged(&open, bytes);
+            let (stat, mut stable) = seen_unchanged(&open, bytes);
+            if stable && age_ms(&stat) < RECENT_WRITE_MS {
+                stable = self.reads_again_as(place, &id, &stat)?;
+            }
             if stable || last_try {
                 self.tell(place, Taken::Content { id, bytes, stat, unstable: !stable });
                 return Ok(());
@@ -197,13 +200,30 @@ impl<'a> Worker<'a> {
             if content.len() > WHOLE_BYTES_MAX {
                 return Ok(None);
             }
-            let (stat, stable) = seen_unchanged(&open, content.len() as u64);
+            let (stat, mut stable) = seen_unchanged(&open, content.len() as u64);
+            if stable && age_ms(&stat) < RECENT_WRITE_MS {
+                stable = self.reads_again_as(place, &ObjectId::of(ObjectKind::Blob, &content), &stat)?;
+            }
             if stable || last_try {
                 self.count(content.len() as u64);
                 return Ok(Some(Ok((content, stat, !stable))));
             }
         }
         Ok(None)
+    }
+
+    /// Whether a second reading gives the same content, and the file still looks as it did.
+    fn reads_again_as(&self, place: usize, id: &ObjectId, stat: &StatKey) -> OpsResult<bool> {
+        if stat.bytes > SETTLE_FROM_BYTES {
+            let rest_ms = (SETTLE_MS - age_ms(stat)).clamp(0, SETTLE_MS);
+            std::thread::sleep(std::time::Duration::from_millis(rest_ms.unsigned_abs()));
+        }
+        let Ok(mut open) = self.shared.root.open_file(&self.shared.files[place].path) else { return Ok(false) };
+        match hash_stream(&mut open.file) {
+            Ok((again, bytes)) => Ok(again == *id && seen_unchanged(&open, bytes) == (*stat, true)),
+            Err(StoreError::Source(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     fn tell(&self, place: usize, taken: Taken) {
@@ -231,6 +251,11 @@ fn seen_unchanged(open: &OpenFile, bytes: u64) -> (StatKey, bool) {
     }
 }
 
+/// Time since the file was last written or changed, in milliseconds; negative when that lies in the future.
+fn age_ms(stat: &StatKey) -> i64 {
+    super::now_ns().saturating_sub(stat.mtime_ns.max(stat.ctime_ns)) / 1_000_000
+}
+
 /// A large file that is being read: counts what was read, and ends when the user wants to stop.
 struct Watched<'a> {
     file: &'a mut std::fs::File,
@@ -251,7 +276,7 @@ impl Read for Watched<'_> {
 
 fn hash_stream(mut source: impl Read) -> Result<(ObjectId, u64), StoreError> {
     let mut hasher = IdHasher::new(ObjectKind::Blob);
-    let mut buffer = vec![0; READ_BUFFER_BYTES];
+    let mut buffer = vec![0; HASH_BUFFER_BYTES];
     let mut bytes = 0;
     loop {
         match source.read(&mut buffer) {

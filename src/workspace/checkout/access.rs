@@ -129,7 +129,7 @@ mod tests {
         let path = temp.path().join("d");
         std::fs::create_dir(&path).unwrap();
         std::fs::write(path.join("f"), "secret").unwrap();
-        std::fs::set_permissions(path.join("f"), PermissionsExt::from_mode(0)).unwrap();
+        std::fs::set_permissions(path.join("f"), PermissionsExt::from_mode(0o0)).unwrap();
         let folder = std::fs::File::open(&path).unwrap();
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o555)).unwrap();
         let read = open_for_reading(folder.as_fd(), b"f").unwrap();

@@ -1,15 +1,12 @@
 //! A plan that has been carried out.
 
-use std::os::fd::AsFd;
-
-use super::beneath::{OpenFor, open_beneath};
-use super::contents::{CheckoutError, PlaceError};
+use super::contents::CheckoutError;
 use super::keep::ConflictCopy;
-use super::known::SeenLookup;
+use super::known::{Known, SeenLookup};
 use super::moves::Moves;
 use super::plan::CheckoutPlan;
 use super::settle::settle;
-use super::stage::{StagedPlan, remove_stages};
+use super::stage::{StagedPlan, remove_stages, sync_stages};
 use crate::disk::Dir;
 use crate::path::RelPath;
 
@@ -47,20 +44,14 @@ impl Applied {
     /// On return all that was written and moved is durable on every file system that was touched. Everything else that was
     /// written there by anybody is too, so this takes the time that the disk needs for it.
     pub fn sync(&self, root: &Dir) -> Result<(), CheckoutError> {
-        self.staged.stage.folder().sync_filesystem()?;
-        for path in &self.staged.survey.local_stages {
-            open_beneath(root.as_fd(), path.as_bytes(), OpenFor::Listing)
-                .and_then(rustix::fs::syncfs)
-                .map_err(|error| PlaceError::new("sync the file system of", path, error))?;
-        }
-        Ok(())
+        sync_stages(&self.staged.survey.local_stages, root, &self.staged.stage)
     }
 
     /// Removes what came out of the workspace, after the journal is gone. What was written to meanwhile, through a handle that
     /// was open before, is kept as a conflict copy and returned.
     pub fn discard(self, root: &Dir, seen: &SeenLookup<'_>) -> Result<Vec<ConflictCopy>, CheckoutError> {
         let StagedPlan { survey, stage, .. } = &self.staged;
-        let conflicts = settle(&survey.plan, seen, root, stage, &survey.local_stages, &Moves::new(&|_| Ok(())))?;
+        let conflicts = settle(Known::new(&survey.plan, seen), root, stage, &survey.local_stages, &Moves::new(&|_| Ok(())))?;
         remove_stages(&survey.local_stages, root, stage)?;
         Ok(conflicts)
     }

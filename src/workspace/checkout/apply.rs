@@ -91,7 +91,8 @@ pub(super) fn apply_with(staged: StagedPlan, root: &Dir, seen: &SeenLookup<'_>, 
         open: None,
     };
     let applied = run
-        .remove_leaves()
+        .mark_stage()
+        .and_then(|()| run.remove_leaves())
         .and_then(|()| run.remove_directories())
         .and_then(|()| run.bring_in())
         .and_then(|()| run.keep_strangers())
@@ -125,6 +126,10 @@ impl<'a> Run<'a> {
         self.staged.survey.plan.places()
     }
 
+    fn mark_stage(&self) -> Result<(), PlaceError> {
+        self.staged.stage.mark_in_use().map_err(|error| PlaceError::new("mark the stage of", &RelPath::root(), error))
+    }
+
     /// Does something at every place whose action is among some, by folders.
     fn for_each(&mut self, actions: &[Action], act: fn(&mut Self, usize, usize) -> Result<(), PlaceError>) -> Result<(), PlaceError> {
         let places = self.places();
@@ -141,7 +146,7 @@ impl<'a> Run<'a> {
         if self.open.as_ref().is_none_or(|(open, _)| *open != group) {
             let handle = match open_beneath(self.root.as_fd(), place.folder(), OpenFor::Names) {
                 Ok(handle) => handle,
-                Err(Errno::NOENT) if place.to.is_none() => return Ok(None),
+                Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) if place.to.is_none() => return Ok(None),
                 Err(error) => return Err(PlaceError::new("open the folder of", &place.path, error)),
             };
             self.open = Some((group, handle));
@@ -188,13 +193,16 @@ impl<'a> Run<'a> {
     fn remove_directory(&mut self, index: usize) -> rustix::io::Result<()> {
         let place = &self.places()[index];
         let folder = match open_beneath(self.root.as_fd(), place.folder(), OpenFor::Names) {
-            Err(Errno::NOENT) => return Ok(()),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(()),
             opened => opened?,
         };
         let mode = match look(folder.as_fd(), place.name())? {
             Found::Nothing => return Ok(()),
             Found::Directory(stat) => mode_of(&stat),
-            _ => return Ok(self.keep_directory(place)),
+            _ => {
+                self.keep_directory(place);
+                return Ok(());
+            }
         };
         match self.moves.remove_directory(At::new(folder.as_fd(), place.name())) {
             Ok(()) => self.done.push(Done::RemovedDirectory { place: index, mode }),

@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use rustix::fs::Stat;
 
 use super::beneath::{OpenFor, names_in, open_beneath};
-use super::look::{Found, Hashing, Seen, look};
+use super::look::{FileStat, Found, Hashing, Seen, is_torn, look};
 use super::moves::At;
 use super::plan::{CheckoutPlan, Place};
 use crate::path::RelPath;
@@ -19,11 +19,22 @@ pub(super) struct Known<'a> {
     plan: &'a CheckoutPlan,
     seen: &'a SeenLookup<'a>,
     hashing: Hashing,
+    /// Files may be there that a power cut tore while they were written.
+    expects_torn: bool,
 }
 
 impl<'a> Known<'a> {
     pub(super) fn new(plan: &'a CheckoutPlan, seen: &'a SeenLookup<'a>) -> Self {
-        Self { plan, seen, hashing: Hashing::new() }
+        Self { plan, seen, hashing: Hashing::new(), expects_torn: false }
+    }
+
+    /// After a crash: nothing is known of times, and files may be torn.
+    pub(super) fn after_crash(plan: &'a CheckoutPlan) -> Self {
+        Self { plan, seen: &|_| None, hashing: Hashing::new(), expects_torn: true }
+    }
+
+    pub(super) fn plan(&self) -> &'a CheckoutPlan {
+        self.plan
     }
 
     /// Whether all that has a name in a stage is held by one of the two trees: as the content recorded at this place before,
@@ -35,7 +46,7 @@ impl<'a> Known<'a> {
     fn look_through(&mut self, slot: At<'_>, place: &Place) -> std::io::Result<bool> {
         match look(slot.folder, slot.name)? {
             Found::Nothing => Ok(true),
-            Found::Directory(_) if is_directory(place.to.as_ref()) => self.is_known_tree(slot, place),
+            Found::Directory(_) if holds_directory(place) => self.is_known_tree(slot, place),
             Found::Directory(_) | Found::Special => Ok(false),
             found => self.is_known_leaf(slot, &found, place),
         }
@@ -53,7 +64,15 @@ impl<'a> Known<'a> {
                 return Ok(true);
             }
         }
-        Ok(false)
+        Ok(self.expects_torn && self.is_torn(at, found, place)?)
+    }
+
+    fn is_torn(&mut self, at: At<'_>, found: &Found, place: &Place) -> std::io::Result<bool> {
+        let Found::File(stat) = found else { return Ok(false) };
+        if !is_torn(FileStat::of(stat).bytes, [place.from.as_ref(), place.to.as_ref()]) {
+            return Ok(false);
+        }
+        Ok(self.hashing.file(at.folder, at.name)?.is_some_and(|read| read.is_blank))
     }
 
     fn is_as_seen(&self, stat: &Stat, path: &RelPath) -> bool {
@@ -71,7 +90,7 @@ impl<'a> Known<'a> {
                 match look(handle.as_fd(), &name)? {
                     Found::Nothing => {}
                     Found::Special => return Ok(false),
-                    Found::Directory(_) if !is_directory(place.to.as_ref()) => return Ok(false),
+                    Found::Directory(_) if !holds_directory(place) => return Ok(false),
                     Found::Directory(_) => pending.push(([&staged_path[..], b"/", &name].concat(), path)),
                     found => {
                         if !self.is_known_leaf(At::new(handle.as_fd(), &name), &found, place)? {
@@ -85,6 +104,7 @@ impl<'a> Known<'a> {
     }
 }
 
-fn is_directory(node: Option<&OwnedNode>) -> bool {
-    node.is_some_and(OwnedNode::is_directory)
+/// Whether one of the trees has a directory there. It may be the old one: a checkout that is undone makes trees too.
+fn holds_directory(place: &Place) -> bool {
+    [&place.from, &place.to].into_iter().flatten().any(OwnedNode::is_directory)
 }

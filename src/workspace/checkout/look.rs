@@ -107,6 +107,15 @@ pub(super) fn read_link(folder: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Resu
     Ok(rustix::fs::readlinkat(folder, name, Vec::with_capacity(LINK_TARGET_BYTES_MAX + 1))?.into_bytes())
 }
 
+/// What reading a file gave.
+pub(super) struct ReadFile {
+    pub id: ObjectId,
+    /// What the operating system said of it after it was read.
+    pub stat: Stat,
+    /// It has no byte that is not zero. A power cut leaves such files where a new one was about to be.
+    pub is_blank: bool,
+}
+
 /// Reads files to compute their ids; keeps its buffer.
 pub(super) struct Hashing {
     buffer: Vec<u8>,
@@ -117,53 +126,88 @@ impl Hashing {
         Self { buffer: vec![0; COMPARE_BUFFER_BYTES] }
     }
 
-    /// The id of a file's content, and what the operating system said of the file after it was read. `None` when it changed
-    /// while it was read, or is no regular file.
-    pub(super) fn file(&mut self, folder: BorrowedFd<'_>, name: &[u8]) -> std::io::Result<Option<(ObjectId, Stat)>> {
+    /// Reads a file. `None` when it changed while it was read, or is no regular file.
+    pub(super) fn file(&mut self, folder: BorrowedFd<'_>, name: &[u8]) -> std::io::Result<Option<ReadFile>> {
         let mut file = File::from(open_for_reading(folder, name)?);
         let before = rustix::fs::fstat(&file)?;
         if FileType::from_raw_mode(before.st_mode) != FileType::RegularFile {
             return Ok(None);
         }
         let mut hasher = IdHasher::new(ObjectKind::Blob);
+        let mut is_blank = true;
         loop {
             match file.read(&mut self.buffer) {
                 Ok(0) => break,
-                Ok(count) => hasher.update(&self.buffer[..count]),
+                Ok(count) => {
+                    hasher.update(&self.buffer[..count]);
+                    is_blank = is_blank && is_zero(&self.buffer[..count]);
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
         }
-        let after = rustix::fs::fstat(file.as_fd())?;
-        let (old, new) = (FileStat::of(&before), FileStat::of(&after));
-        Ok(((old.bytes, old.mtime_ns) == (new.bytes, new.mtime_ns)).then(|| (hasher.finish(), after)))
+        let stat = rustix::fs::fstat(file.as_fd())?;
+        let (old, new) = (FileStat::of(&before), FileStat::of(&stat));
+        Ok(((old.bytes, old.mtime_ns) == (new.bytes, new.mtime_ns)).then(|| ReadFile { id: hasher.finish(), stat, is_blank }))
     }
 
     /// Whether the content of what was found (bytes of a file, target of a link) is the node's; permission bits do not matter.
     pub(super) fn has_content(&mut self, folder: BorrowedFd<'_>, name: &[u8], found: &Found, node: &OwnedNode) -> std::io::Result<bool> {
         match (found, node) {
             (Found::File(stat), OwnedNode::File { bytes, id, .. }) => {
-                Ok(FileStat::of(stat).bytes == *bytes && self.file(folder, name)?.is_some_and(|(found, _)| found == *id))
+                Ok(FileStat::of(stat).bytes == *bytes && self.file(folder, name)?.is_some_and(|read| read.id == *id))
             }
             (Found::Symlink(_), OwnedNode::Symlink { target }) => Ok(read_link(folder, name)? == *target),
             _ => Ok(false),
         }
     }
 
-    /// What stands at a place as a node of a tree, by reading it; a directory has the id zero. `None` when there is nothing, or
-    /// nothing that a tree can hold.
-    pub(super) fn node(&mut self, folder: BorrowedFd<'_>, name: &[u8]) -> std::io::Result<(Found, Option<OwnedNode>)> {
+    /// What stands at a place as a node of a tree, by reading it; a directory has the id zero.
+    pub(super) fn node(&mut self, folder: BorrowedFd<'_>, name: &[u8]) -> std::io::Result<FoundNode> {
         let found = look(folder, name)?;
-        let node = match &found {
-            Found::Nothing | Found::Special => None,
-            Found::Directory(stat) => Some(OwnedNode::Directory { mode: mode_of(stat), id: ObjectId::ZERO }),
-            Found::Symlink(_) => Some(OwnedNode::Symlink { target: read_link(folder, name)? }),
-            Found::File(_) => {
-                self.file(folder, name)?.map(|(id, stat)| OwnedNode::File { mode: mode_of(&stat), bytes: FileStat::of(&stat).bytes, id })
-            }
-        };
-        Ok((found, node))
+        Ok(match &found {
+            Found::Nothing => FoundNode::Nothing,
+            Found::Special => FoundNode::Strange,
+            Found::Directory(stat) => FoundNode::Node(OwnedNode::Directory { mode: mode_of(stat), id: ObjectId::ZERO }),
+            Found::Symlink(_) => FoundNode::Node(OwnedNode::Symlink { target: read_link(folder, name)? }),
+            Found::File(_) => self.file(folder, name)?.map_or(FoundNode::Strange, FoundNode::of_file),
+        })
     }
+}
+
+/// What stands at a place, as a node of a tree.
+#[derive(Debug)]
+pub(super) enum FoundNode {
+    Nothing,
+    Node(OwnedNode),
+    /// A file without any byte that is not zero.
+    Blank(OwnedNode),
+    /// Nothing that a tree can hold, or a file that changed while it was read.
+    Strange,
+}
+
+impl FoundNode {
+    fn of_file(read: ReadFile) -> Self {
+        let node = OwnedNode::File { mode: mode_of(&read.stat), bytes: FileStat::of(&read.stat).bytes, id: read.id };
+        if read.is_blank { Self::Blank(node) } else { Self::Node(node) }
+    }
+
+    pub(super) fn node(&self) -> Option<&OwnedNode> {
+        match self {
+            Self::Node(node) | Self::Blank(node) => Some(node),
+            Self::Nothing | Self::Strange => None,
+        }
+    }
+}
+
+/// Whether a file without content can be what a power cut left of writing one of these: it is no longer than one of them.
+pub(super) fn is_torn(blank_bytes: u64, nodes: [Option<&OwnedNode>; 2]) -> bool {
+    nodes.into_iter().flatten().any(|node| matches!(node, OwnedNode::File { bytes, .. } if blank_bytes <= *bytes))
+}
+
+/// Whether all bytes are zero.
+pub(super) fn is_zero(block: &[u8]) -> bool {
+    block.chunks(64).all(|chunk| chunk.iter().fold(0, |sum, &byte| sum | byte) == 0)
 }
 
 /// Whether two nodes are equal as far as the entry itself goes: a directory is compared by its permission bits alone.
@@ -183,14 +227,15 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let folder = File::open(temp.path()).unwrap();
         std::fs::write(temp.path().join("f"), "text").unwrap();
+        std::fs::write(temp.path().join("zeros"), [0; 9]).unwrap();
         std::os::unix::fs::symlink("to/there", temp.path().join("l")).unwrap();
         rustix::fs::mknodat(&folder, "p", FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
         let mut hashing = Hashing::new();
         let mut node = |name: &[u8]| hashing.node(folder.as_fd(), name).unwrap();
         let text = ObjectId::of(ObjectKind::Blob, b"text");
-        assert!(matches!(node(b"f").1, Some(OwnedNode::File { bytes: 4, id, .. }) if id == text));
-        assert_eq!(node(b"l").1, Some(OwnedNode::Symlink { target: b"to/there".to_vec() }));
-        assert!(matches!(node(b"p"), (Found::Special, None)));
-        assert!(matches!(node(b"f/x"), (Found::Nothing, None)));
+        assert!(matches!(node(b"f"), FoundNode::Node(OwnedNode::File { bytes: 4, id, .. }) if id == text));
+        assert!(matches!(node(b"zeros"), FoundNode::Blank(OwnedNode::File { bytes: 9, .. })));
+        assert_eq!(node(b"l").node(), Some(&OwnedNode::Symlink { target: b"to/there".to_vec() }));
+        assert!(matches!((node(b"p"), node(b"f/x")), (FoundNode::Strange, FoundNode::Nothing)));
     }
 }

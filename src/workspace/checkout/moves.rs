@@ -139,11 +139,20 @@ impl<'a> Moves<'a> {
         access::chmod(place.folder, place.name, mode)
     }
 
-    /// Puts back what a failed [`Moves::put`] took away from a place, if it did and could not put it back itself.
+    /// Undoes the steps of a failed [`Moves::put`], as far as it got.
     pub(super) fn put_back(&self, slot: At<'_>, place: At<'_>) -> rustix::io::Result<()> {
-        match self.move_new(At::new(slot.folder, &aside_name(slot.name)), place) {
-            // Or somebody made one meanwhile: then what was there before stays in the stage.
-            Err(Errno::NOENT | Errno::EXIST) => Ok(()),
+        let aside_name = aside_name(slot.name);
+        let aside = At::new(slot.folder, &aside_name);
+        if !exists(aside)? {
+            return Ok(());
+        }
+        if !exists(slot)? {
+            // It is in place already; only what it was exchanged for has not got its name.
+            self.take(place, slot)?;
+        }
+        match self.move_new(aside, place) {
+            // Somebody made one meanwhile: then what was there before stays in the stage.
+            Err(Errno::EXIST) => Ok(()),
             done => done,
         }
     }
@@ -178,6 +187,14 @@ fn aside_name(slot: &[u8]) -> Vec<u8> {
     [slot, b"~"].concat()
 }
 
+fn exists(at: At<'_>) -> rustix::io::Result<bool> {
+    match rustix::fs::statat(at.folder, at.name, AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(_) => Ok(true),
+        Err(Errno::NOENT) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 fn rename(from: At<'_>, to: At<'_>, flags: RenameFlags) -> rustix::io::Result<()> {
     if flags.is_empty() {
         return rustix::fs::renameat(from.folder, from.name, to.folder, to.name);
@@ -198,7 +215,10 @@ fn move_new_without_flags(from: At<'_>, to: At<'_>) -> rustix::io::Result<()> {
         };
     }
     match rustix::fs::linkat(from.folder, from.name, to.folder, to.name, AtFlags::empty()) {
-        Ok(()) => rustix::fs::unlinkat(from.folder, from.name, AtFlags::empty()),
+        Ok(()) => rustix::fs::unlinkat(from.folder, from.name, AtFlags::empty()).inspect_err(|_| {
+            // Both names are there: the new one goes again, so that this can be tried once more.
+            let _ = rustix::fs::unlinkat(to.folder, to.name, AtFlags::empty());
+        }),
         // Neither flags nor links: between looking and renaming somebody could make a file here that would be lost.
         Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => {
             match rustix::fs::statat(to.folder, to.name, AtFlags::SYMLINK_NOFOLLOW) {

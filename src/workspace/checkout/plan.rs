@@ -1,7 +1,7 @@
 //! What has to be done to bring the workspace from one tree to another. Pure: looks at nothing but the trees' differences
 //! and the ignore rules.
 //!
-//! Memory: about 200 bytes and the path's length for each path that differs.
+//! Memory: about 130 bytes and the path's length for each path that differs.
 
 use std::cmp::Ordering;
 use std::collections::HashSet;

@@ -79,13 +79,16 @@ impl<J> Drop for Busy<'_, J> {
     }
 }
 
+/// Works off one job with a thread's own state; may add more.
+type Work<'a, J, S, E> = dyn Fn(&mut S, J, &Jobs<J>) -> Result<(), E> + Sync + 'a;
+
 /// Works off jobs on `threads` threads. Each begins with `start(its number)` and ends with `finish`, whose results come back in
 /// that order. The first error ends all of them after the job at hand.
 pub(super) fn run<J, S, R, E>(
     threads: u16,
     jobs: Vec<J>,
     start: &(dyn Fn(u16) -> S + Sync),
-    work: &(dyn Fn(&mut S, J, &Jobs<J>) -> Result<(), E> + Sync),
+    work: &Work<'_, J, S, E>,
     finish: &(dyn Fn(S) -> R + Sync),
 ) -> Result<Vec<R>, E>
 where

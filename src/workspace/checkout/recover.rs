@@ -1,8 +1,8 @@
 //! Finding out how far an interrupted checkout got. The workspace is read, never guessed at.
 //!
-//! First the stages are settled: what came out of the workspace and is in no version becomes a conflict copy, the rest is
-//! removed. Then each place of the plan is compared with what it was and what it was to become. Both can be done any number
-//! of times, so recovery may be killed like everything else.
+//! Each place of the plan is compared with what it was and what it was to become. Then the stages are settled: what came out
+//! of the workspace and is in no version becomes a conflict copy, the rest is removed. Both can be done any number of times,
+//! so recovery may be killed like everything else.
 //!
 //! The comparison gives the changes that are left in either direction. They cover the places of the plan and nothing else: a
 //! new look at the whole workspace could take files that the ignore rules of the old tree excluded for files that must go,
@@ -18,7 +18,8 @@ use super::beneath::{OpenFor, open_beneath};
 use super::contents::{CheckoutError, PlaceError};
 use super::cursor::{Folder, TreeCursor};
 use super::keep::ConflictCopy;
-use super::look::{Found, Hashing, is_same_entry};
+use super::known::Known;
+use super::look::{FoundNode, Hashing, is_same_entry, is_torn};
 use super::mounts::Mounts;
 use super::moves::Moves;
 use super::plan::{CheckoutPlan, Place};
@@ -29,6 +30,7 @@ use super::stage_dir::Stage;
 use crate::disk::Dir;
 use crate::format::journal::{Journal, LeftAlone};
 use crate::id::ObjectId;
+use crate::limits::READ_BATCH_FILES;
 use crate::path::RelPath;
 use crate::tree::{Change, OwnedNode, TreeSource};
 
@@ -67,7 +69,7 @@ pub fn left_alone_rule(journal: &Journal) -> impl Fn(&RelPath, bool) -> bool + S
     move |path, is_directory| left_alone.binary_search(&LeftAlone { path: path.clone(), is_directory }).is_ok()
 }
 
-/// Settles and compares. `changes` are all differences between the journal's trees, as [`CheckoutPlan::new`] got them; `tmp` is
+/// Compares and settles. `changes` are all differences between the journal's trees, as [`CheckoutPlan::new`] got them; `tmp` is
 /// the store's folder for temporary files.
 pub fn recover<S>(journal: &Journal, root: &Dir, tmp: &Dir, changes: Vec<Change>, trees: &S) -> Result<Recovery, CheckoutError>
 where
@@ -77,11 +79,14 @@ where
     let plan = CheckoutPlan::new(changes, &left_alone_rule(journal));
     let stage = Stage::open(tmp, &journal.stage)?;
     let local_stages = find_local_stages(&plan, root, &stage)?;
-    let moves = Moves::new(&|_| Ok(()));
-    let conflicts = settle(&plan, &|_| None, root, &stage, &local_stages, &moves)?;
-    remove_stages(&local_stages, root, &stage)?;
     let states = read_places(&plan, root, trees, &journal.to)?;
-    Ok(sum_up(states, conflicts))
+    let mut recovery = sum_up(states);
+    // Killed while it was staging: nothing of the workspace is in the stage, but files that are half written are.
+    if recovery.progress != Progress::NotBegun || stage.is_in_use()? {
+        recovery.conflicts = settle(Known::after_crash(&plan), root, &stage, &local_stages, &Moves::new(&|_| Ok(())))?;
+    }
+    remove_stages(&local_stages, root, &stage)?;
+    Ok(recovery)
 }
 
 /// The folders that had a stage of their own, found as the survey found them.
@@ -100,29 +105,40 @@ fn find_local_stages(plan: &CheckoutPlan, root: &Dir, stage: &Stage) -> Result<V
     Ok(mounts.local_stages())
 }
 
-/// What stands at a place, beside what stood there and what should.
+/// What stands at a place, with what stood there and what should.
 struct State {
     path: RelPath,
     from: Option<OwnedNode>,
     to: Option<OwnedNode>,
-    found: Option<OwnedNode>,
-    /// It is something that no tree can hold, or changed while it was read.
-    is_strange: bool,
+    found: FoundNode,
 }
 
 impl State {
     fn is(&self, node: &Option<OwnedNode>) -> bool {
-        !self.is_strange && is_same_entry(self.found.as_ref(), node.as_ref())
+        !matches!(self.found, FoundNode::Strange) && is_same_entry(self.found.node(), node.as_ref())
     }
 
-    /// A directory that lacks only its final bits: the checkout gives itself every right while it works.
+    /// A state in between of the checkout's own making: nothing at all (a directory was removed to make place for a file), a
+    /// directory that lacks only its final bits, or what a power cut left of a new file.
     fn is_ours(&self) -> bool {
-        let widened = |node: &Option<OwnedNode>| match node {
-            Some(OwnedNode::Directory { mode, .. }) => Some(mode | 0o700),
-            _ => None,
-        };
-        let found = widened(&self.found);
-        found.is_some() && (found == widened(&self.from) || found == widened(&self.to))
+        let ends = [self.from.as_ref(), self.to.as_ref()];
+        match &self.found {
+            FoundNode::Nothing => true,
+            FoundNode::Strange => false,
+            FoundNode::Blank(OwnedNode::File { bytes, .. }) => is_torn(*bytes, ends),
+            FoundNode::Blank(node) | FoundNode::Node(node) => {
+                let found = widened(Some(node));
+                found.is_some() && ends.into_iter().any(|end| widened(end) == found)
+            }
+        }
+    }
+}
+
+/// The bits of a directory while the checkout works in it.
+fn widened(node: Option<&OwnedNode>) -> Option<u16> {
+    match node {
+        Some(OwnedNode::Directory { mode, .. }) => Some(mode | 0o700),
+        _ => None,
     }
 }
 
@@ -134,10 +150,11 @@ where
     let mut cursor = TreeCursor::new(trees, to);
     let mut jobs = Vec::with_capacity(plan.groups.len());
     for group in &plan.groups {
-        let places = &plan.places[group.clone()];
-        let folder = cursor.folder(places[0].folder())?;
+        let path = plan.places[group.start].folder();
         // The bits of a folder that differs between the trees are looked at where it is a place itself.
-        jobs.push((places, folder.filter(|_| plan.place_of(places[0].folder()).is_none())));
+        let mut folder = cursor.folder(path)?.filter(|_| plan.place_of(path).is_none());
+        // A large folder is read by several threads; one of them looks at its bits.
+        jobs.extend(plan.places[group.clone()].chunks(READ_BATCH_FILES).map(|places| (places, folder.take())));
     }
     let start = |_| Reader { root: root.as_fd(), hashing: Hashing::new(), states: Vec::new() };
     let read = run(thread_count(), jobs, &start, &|reader, (places, folder), _| reader.read_folder(places, folder.as_ref()), &|reader| {
@@ -164,14 +181,12 @@ impl Reader<'_> {
                 .map_err(|error| PlaceError::new("look at the folder of", &places[0].path, error))?;
         }
         for place in places {
-            let (found, node) = match &handle {
-                Some(handle) => {
-                    self.hashing.node(handle.as_fd(), place.name()).map_err(|error| PlaceError::new("read", &place.path, error))?
-                }
-                None => (Found::Nothing, None),
+            let found = match &handle {
+                Some(handle) => self.hashing.node(handle.as_fd(), place.name()),
+                None => Ok(FoundNode::Nothing),
             };
-            let is_strange = node.is_none() && !matches!(found, Found::Nothing);
-            self.states.push(State { path: place.path.clone(), from: place.from.clone(), to: place.to.clone(), found: node, is_strange });
+            let found = found.map_err(|error| PlaceError::new("read", &place.path, error))?;
+            self.states.push(State { path: place.path.clone(), from: place.from.clone(), to: place.to.clone(), found });
         }
         Ok(())
     }
@@ -180,24 +195,28 @@ impl Reader<'_> {
     fn read_mode(&mut self, place: &Place, mode: u16, handle: BorrowedFd<'_>) -> rustix::io::Result<()> {
         let found = mode_of(&rustix::fs::fstat(handle)?);
         let Some((path, _)) = place.path.split_last().filter(|_| found != mode) else { return Ok(()) };
-        let directory = |mode| Some(OwnedNode::Directory { mode, id: ObjectId::ZERO });
-        self.states.push(State { path, from: directory(mode), to: directory(mode), found: directory(found), is_strange: false });
+        let directory = |mode| OwnedNode::Directory { mode, id: ObjectId::ZERO };
+        let found = FoundNode::Node(directory(found));
+        self.states.push(State { path, from: Some(directory(mode)), to: Some(directory(mode)), found });
         Ok(())
     }
 }
 
-fn sum_up(states: Vec<State>, conflicts: Vec<ConflictCopy>) -> Recovery {
-    let mut recovery = Recovery { progress: Progress::Between, foreign: Vec::new(), forward: Vec::new(), back: Vec::new(), conflicts };
+fn sum_up(states: Vec<State>) -> Recovery {
+    let mut recovery =
+        Recovery { progress: Progress::Between, foreign: Vec::new(), forward: Vec::new(), back: Vec::new(), conflicts: Vec::new() };
     for state in states {
         let (is_from, is_to) = (state.is(&state.from), state.is(&state.to));
         if !is_from && !is_to && !state.is_ours() {
             recovery.foreign.push(state.path.clone());
         }
+        let State { path, from, to, found } = state;
+        let found = found.node().cloned();
         if !is_to {
-            recovery.forward.push(Change { path: state.path.clone(), from: state.found.clone(), to: state.to });
+            recovery.forward.push(Change { path: path.clone(), from: found.clone(), to });
         }
         if !is_from {
-            recovery.back.push(Change { path: state.path, from: state.found, to: state.from });
+            recovery.back.push(Change { path, from: found, to: from });
         }
     }
     recovery.foreign.sort_unstable();

@@ -11,9 +11,9 @@ use super::access;
 use super::beneath::{OpenFor, names_in, open_beneath};
 use super::contents::PlaceError;
 use super::keep::{ConflictCopy, keep_aside};
-use super::known::{Known, SeenLookup};
+use super::known::Known;
 use super::moves::{At, Moves};
-use super::plan::{Action, CheckoutPlan, Place};
+use super::plan::Place;
 use super::stage_dir::{Stage, empty_folder, make_stage_folder, slot_name};
 use crate::disk::Dir;
 use crate::path::RelPath;
@@ -24,16 +24,14 @@ const TRASH: &str = "trash";
 
 /// Settles everything in the stages of a plan.
 pub(super) fn settle(
-    plan: &CheckoutPlan,
-    seen: &SeenLookup<'_>,
+    known: Known<'_>,
     root: &Dir,
     stage: &Stage,
     local_stages: &[RelPath],
     moves: &Moves<'_>,
 ) -> Result<Vec<ConflictCopy>, PlaceError> {
-    let owned_slots = plan.places().iter().filter(|place| place.action != Action::Within);
-    let by_slot = owned_slots.map(|place| (slot_name(&place.path), place)).collect();
-    let mut settling = Settling { root, moves, known: Known::new(plan, seen), by_slot, conflicts: Vec::new() };
+    let by_slot = known.plan().places().iter().map(|place| (slot_name(&place.path), place)).collect();
+    let mut settling = Settling { root, moves, known, by_slot, conflicts: Vec::new() };
     settling.settle_stage(stage.folder().as_fd())?;
     for path in local_stages {
         let local = open_local(root, path, stage).map_err(|error| PlaceError::new("open the stage in", path, error))?;

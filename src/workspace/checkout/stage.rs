@@ -40,6 +40,20 @@ impl StagedPlan {
         let own = self.folders.get(&(stage, self.threads[place]));
         own.or_else(|| self.folders.get(&(stage, 0))).map_or(self.stage.folder().as_fd(), |folder| folder.as_fd())
     }
+
+    /// Removes what was written, for a plan that is not carried out after all.
+    pub fn discard(self, root: &Dir) -> Result<(), CheckoutError> {
+        remove_stages(&self.survey.local_stages, root, &self.stage)
+    }
+
+    /// Makes everything that was written durable before it is put in place. Without this a power cut while the plan is applied
+    /// may leave torn files; [`recover`](super::recover) finds and replaces them, but takes some for edits and keeps them.
+    ///
+    /// # Durability
+    /// On return everything staged is durable. The sync after applying has that much less to do.
+    pub fn sync(&self, root: &Dir) -> Result<(), CheckoutError> {
+        sync_stages(&self.survey.local_stages, root, &self.stage)
+    }
 }
 
 /// Writes all that a plan needs. After an error nothing of it is left and the workspace is as it was.
@@ -55,8 +69,10 @@ pub fn stage<C: Contents>(
     contents: &C,
     watch: Watch<'_>,
 ) -> Result<StagedPlan, WriteError<C::Error>> {
-    let roots = open_stages(&survey, root, stage)?;
-    let staged = check_space(&survey, &roots, contents).and_then(|()| write_all(&survey, &roots, contents, watch));
+    let staged = open_stages(&survey, root, stage).map_err(WriteError::from).and_then(|roots| {
+        check_space(&survey, &roots, contents)?;
+        write_all(&survey, &roots, contents, watch)
+    });
     match staged {
         Ok((threads, folders)) => Ok(StagedPlan { survey, stage: stage.clone(), threads, folders }),
         Err(error) => {
@@ -65,6 +81,17 @@ pub fn stage<C: Contents>(
             Err(error)
         }
     }
+}
+
+/// Makes the file systems of all stages durable; every place of a plan is on one of them.
+pub(super) fn sync_stages(local_stages: &[RelPath], root: &Dir, stage: &Stage) -> Result<(), CheckoutError> {
+    stage.folder().sync_filesystem()?;
+    for path in local_stages {
+        open_beneath(root.as_fd(), path.as_bytes(), OpenFor::Listing)
+            .and_then(rustix::fs::syncfs)
+            .map_err(|error| PlaceError::new("sync the file system of", path, error))?;
+    }
+    Ok(())
 }
 
 /// The stage of the store, and after it those inside the workspace.

@@ -22,6 +22,9 @@ use crate::path::RelPath;
 /// How the name of a stage inside the workspace begins.
 pub const LOCAL_STAGE_PREFIX: &str = ".lua-stage-";
 
+/// A folder in the stage that says by being there that the workspace is being changed.
+const IN_USE: &str = "in-use";
+
 /// The stage of one checkout.
 #[derive(Clone, Debug)]
 pub struct Stage {
@@ -53,6 +56,16 @@ impl Stage {
     /// The name of stages of this checkout inside the workspace.
     pub(super) fn local_name(&self) -> String {
         format!("{LOCAL_STAGE_PREFIX}{}", self.name)
+    }
+
+    /// Notes that from now on things of the workspace may be in the stage.
+    pub(super) fn mark_in_use(&self) -> rustix::io::Result<()> {
+        make_stage_folder(self.folder.as_fd(), IN_USE).map(drop)
+    }
+
+    /// Whether [`Stage::mark_in_use`] was called. After a power cut `false` does not prove that it was not.
+    pub(super) fn is_in_use(&self) -> DiskResult<bool> {
+        self.folder.contains(IN_USE)
     }
 
     /// Removes the stage with all that is in it, unseen. For a checkout that has not begun to change the workspace.
@@ -185,7 +198,7 @@ mod tests {
 
     #[test]
     fn depth_does_not_matter() {
-        let temp = tempfile::tempdir().unwrap();
+        let temp = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let tmp = Dir::open(temp.path(), RootOf::UserPath).unwrap();
         let stage = Stage::open(&tmp, "deep").unwrap();
         let mut handle = make_stage_folder(stage.folder().as_fd(), "0").unwrap();

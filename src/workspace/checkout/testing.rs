@@ -81,18 +81,21 @@ pub(super) enum Thing {
     File(u16, Vec<u8>),
     Directory(u16),
     Link(Vec<u8>),
+    Pipe,
 }
 
 /// A whole workspace; parents of everything in it are in it.
 pub(super) type Model = BTreeMap<Vec<u8>, Thing>;
 
-/// A model from lines: `path = content`, `path/`, `path -> target`, each with an octal mode behind a `#` if it is not the usual.
+/// A model from lines: `path = content`, `path/`, `path -> target`, `path |` (a pipe), each with an octal mode behind a `#` if it is not the usual.
 pub(super) fn model(lines: &[&str]) -> Model {
     let mut model = Model::new();
     for line in lines {
         let (line, mode) = line.split_once(" #").map_or((*line, None), |(line, mode)| (line, Some(u16::from_str_radix(mode, 8).unwrap())));
         let (path, thing) = if let Some((path, content)) = line.split_once(" = ") {
             (path, Thing::File(mode.unwrap_or(0o644), content.as_bytes().to_vec()))
+        } else if let Some(path) = line.strip_suffix(" |") {
+            (path, Thing::Pipe)
         } else if let Some((path, target)) = line.split_once(" -> ") {
             (path, Thing::Link(target.as_bytes().to_vec()))
         } else {
@@ -124,6 +127,7 @@ impl Library {
             let node = match &model[path] {
                 Thing::File(mode, content) => memory_file(&mut self.contents, content, *mode),
                 Thing::Link(target) => OwnedNode::Symlink { target: target.clone() },
+                Thing::Pipe => continue,
                 Thing::Directory(mode) => {
                     let id = self.store_tree(&below.remove(path).unwrap_or_default());
                     OwnedNode::Directory { mode: *mode, id }
@@ -168,6 +172,9 @@ pub(super) fn write_model(root: &Path, model: &Model) {
         match thing {
             Thing::File(_, content) => fs::write(path, content).unwrap(),
             Thing::Directory(_) => fs::create_dir(path).unwrap(),
+            Thing::Pipe => {
+                rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0).unwrap();
+            }
             Thing::Link(target) => std::os::unix::fs::symlink(std::ffi::OsStr::from_bytes(target), path).unwrap(),
         }
     }
@@ -176,6 +183,15 @@ pub(super) fn write_model(root: &Path, model: &Model) {
             fs::set_permissions(os_path(root, path), PermissionsExt::from_mode(u32::from(*mode))).unwrap();
         }
     }
+}
+
+fn read_whatever_mode(path: &Path, mode: u16) -> Vec<u8> {
+    fs::read(path).unwrap_or_else(|_| {
+        fs::set_permissions(path, PermissionsExt::from_mode(0o600)).unwrap();
+        let content = fs::read(path).unwrap();
+        fs::set_permissions(path, PermissionsExt::from_mode(u32::from(mode))).unwrap();
+        content
+    })
 }
 
 /// Reads a directory as a model, all but `.lua` in its root.
@@ -198,9 +214,9 @@ pub(super) fn read_model(root: &Path) -> Model {
             } else if metadata.is_symlink() {
                 Thing::Link(fs::read_link(entry.path()).unwrap().into_os_string().into_vec())
             } else if metadata.is_file() {
-                Thing::File(mode, fs::read(entry.path()).unwrap_or_default())
+                Thing::File(mode, read_whatever_mode(&entry.path(), mode))
             } else {
-                Thing::Link(b"(special)".to_vec())
+                Thing::Pipe
             };
             model.insert(path, thing);
         }
@@ -219,9 +235,17 @@ pub(super) struct Rig {
 }
 
 impl Rig {
-    /// A workspace in the state `from`, to be brought to `to`.
+    /// A workspace in the state `from`, to be brought to `to`; in memory where that can be had, because it is faster.
     pub(super) fn new(from: &Model, to: &Model) -> Self {
-        let temp = tempfile::tempdir().unwrap();
+        Self::inside(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap(), from, to)
+    }
+
+    /// The same on the file system of temporary files.
+    pub(super) fn on_disk(from: &Model, to: &Model) -> Self {
+        Self::inside(tempfile::tempdir().unwrap(), from, to)
+    }
+
+    fn inside(temp: tempfile::TempDir, from: &Model, to: &Model) -> Self {
         let tmp_path = temp.path().join(".lua/tmp");
         fs::create_dir_all(&tmp_path).unwrap();
         write_model(temp.path(), from);
@@ -324,7 +348,9 @@ pub(super) fn any_model() -> impl Strategy<Value = Model> {
             let fits = folders.iter().all(|&at| !matches!(model.get(&path[..at]), Some(Thing::File(..) | Thing::Link(_))));
             let is_free = model.keys().all(|other| !other.starts_with(&[&path[..], b"/"].concat())) || matches!(thing, Thing::Directory(_));
             if fits && is_free {
-                folders.iter().for_each(|&at| drop(model.entry(path[..at].to_vec()).or_insert(Thing::Directory(0o755))));
+                for &at in &folders {
+                    model.entry(path[..at].to_vec()).or_insert(Thing::Directory(0o755));
+                }
                 model.insert(path, thing);
             }
         }

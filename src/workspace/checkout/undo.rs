@@ -7,6 +7,7 @@ use rustix::io::Errno;
 use super::apply::{ApplyError, Done};
 use super::beneath::{OpenFor, open_beneath};
 use super::contents::{CheckoutError, PlaceError};
+use super::known::Known;
 use super::moves::{At, Moves, Put};
 use super::plan::Place;
 use super::settle::settle;
@@ -91,7 +92,7 @@ impl Back<'_> {
 
     fn empty_stage(&self) -> Result<Vec<super::keep::ConflictCopy>, CheckoutError> {
         let StagedPlan { survey, stage, .. } = self.staged;
-        let conflicts = settle(&survey.plan, &|_| None, self.root, stage, &survey.local_stages, self.moves)?;
+        let conflicts = settle(Known::new(&survey.plan, &|_| None), self.root, stage, &survey.local_stages, self.moves)?;
         remove_stages(&survey.local_stages, self.root, stage)?;
         Ok(conflicts)
     }

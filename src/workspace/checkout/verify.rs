@@ -12,10 +12,11 @@ use super::beneath::{OpenFor, open_beneath};
 use super::contents::{CheckoutError, LeftOut};
 use super::cursor::{Folder, TreeCursor};
 use super::look::{FileStat, Found, Hashing, look, read_link};
-use super::plan::{Action, Place};
-use super::pool::{run, thread_count};
+use super::plan::{Action, Place, split};
+use super::pool::{Jobs, run, thread_count};
 use crate::disk::Dir;
 use crate::id::ObjectId;
+use crate::limits::READ_BATCH_FILES;
 use crate::path::RelPath;
 use crate::tree::{OwnedNode, TreeSource};
 
@@ -87,29 +88,46 @@ where
     let mut cursor = TreeCursor::new(trees, to);
     let mut jobs = Vec::with_capacity(plan.groups.len());
     for group in &plan.groups {
-        let places = &plan.places[group.clone()];
-        jobs.push(Job { places, folder: cursor.folder(places[0].folder())? });
+        // A large folder is read by several threads; one of them looks at its names.
+        for (number, places) in plan.places[group.clone()].chunks(READ_BATCH_FILES).enumerate() {
+            jobs.push(Job { places, folder: cursor.folder(places[0].folder())?, reads_names: number == 0 });
+        }
     }
-    let conflicts = applied.conflicts().iter().map(|conflict| conflict.copy.as_bytes());
-    let spared: HashSet<&[u8]> = conflicts.chain(applied.kept_directories().iter().map(RelPath::as_bytes)).collect();
+    let spared = spared_paths(applied);
     let local_stage = applied.staged.stage.local_name();
     let allowed = |path: &RelPath, name: &[u8], is_directory: bool| {
         name == local_stage.as_bytes() || spared.contains(path.as_bytes()) || is_left_out(path, is_directory)
     };
     let threads = if jobs.len() > 1 { thread_count() } else { 1 };
     let start = |_| Reader { root: root.as_fd(), allowed: &allowed, on_file, hashing: Hashing::new(), mismatches: Vec::new() };
-    let found =
-        run(threads, jobs, &start, &|reader, job, _| Ok::<(), CheckoutError>(reader.read_folder(&job)), &|reader| reader.mismatches)?;
+    let read = |reader: &mut Reader<'_>, job: Job<'_>, _: &Jobs<Job<'_>>| {
+        reader.read_folder(&job);
+        Ok::<(), CheckoutError>(())
+    };
+    let found = run(threads, jobs, &start, &read, &|reader| reader.mismatches)?;
     let mut mismatches: Vec<Mismatch> = found.into_iter().flatten().collect();
     mismatches.sort_by(|one, other| one.path.cmp(&other.path));
     mismatches.dedup();
     Ok(mismatches)
 }
 
+/// Conflict copies with the folders that they are in (which may have been made again for them), and kept directories.
+fn spared_paths(applied: &Applied) -> HashSet<&[u8]> {
+    let mut spared: HashSet<&[u8]> = applied.kept_directories().iter().map(RelPath::as_bytes).collect();
+    for conflict in applied.conflicts() {
+        let mut path = conflict.copy.as_bytes();
+        while !path.is_empty() && spared.insert(path) {
+            path = split(path).0;
+        }
+    }
+    spared
+}
+
 struct Job<'a> {
     places: &'a [Place],
     /// What the target tree says about the folder; `None`: it has none there.
     folder: Option<Folder>,
+    reads_names: bool,
 }
 
 struct Reader<'a> {
@@ -133,7 +151,7 @@ impl Reader<'_> {
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return self.note(&path, Problem::Missing),
             Err(error) => return self.note(&path, Problem::Unreadable(error.to_string())),
         };
-        if let Some(folder) = &job.folder {
+        if let Some(folder) = job.folder.as_ref().filter(|_| job.reads_names) {
             let checked = self.check_mode(&path, folder, handle.as_fd()).and_then(|()| self.check_names(&path, folder, handle.as_fd()));
             if let Err(error) = checked {
                 self.note(&path, Problem::Unreadable(error.to_string()));
@@ -159,10 +177,9 @@ impl Reader<'_> {
     fn check_names(&mut self, path: &RelPath, folder: &Folder, handle: BorrowedFd<'_>) -> rustix::io::Result<()> {
         let mut names = list(handle)?;
         names.sort_unstable();
-        for name in &names {
-            if folder.tree.get(name).is_none() {
-                self.check_extra(path, name, handle)?;
-            }
+        let expected: HashSet<&[u8]> = folder.tree.entries().map(|entry| entry.name).collect();
+        for name in names.iter().filter(|name| !expected.contains(name.as_slice())) {
+            self.check_extra(path, name, handle)?;
         }
         for entry in folder.tree.entries() {
             if names.binary_search_by(|name| name.as_slice().cmp(entry.name)).is_err() {
@@ -194,10 +211,10 @@ impl Reader<'_> {
             (OwnedNode::Directory { mode, .. }, Found::Directory(stat)) => mode_problem(mode_of(stat), *mode),
             (OwnedNode::Symlink { target }, Found::Symlink(_)) => (read_link(folder, place.name())? != *target).then_some(Problem::Content),
             (OwnedNode::File { mode, id, .. }, Found::File(_)) => match self.hashing.file(folder, place.name())? {
-                Some((found_id, stat)) if found_id == *id => {
-                    let problem = mode_problem(mode_of(&stat), *mode);
+                Some(read) if read.id == *id => {
+                    let problem = mode_problem(mode_of(&read.stat), *mode);
                     if problem.is_none() {
-                        (self.on_file)(&place.path, &FileStat::of(&stat));
+                        (self.on_file)(&place.path, &FileStat::of(&read.stat));
                     }
                     problem
                 }

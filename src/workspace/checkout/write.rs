@@ -2,12 +2,12 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::access::{mode_bits, mode_of};
 use super::contents::{ContentReader, PlaceError, ReadError, Watch, WriteError};
-use super::look::FileStat;
+use super::look::{FileStat, is_zero};
 use crate::limits::{HOLE_BLOCK_BYTES, HOLE_BYTES_MIN};
 use crate::path::RelPath;
 use crate::tree::OwnedNode;
@@ -62,7 +62,23 @@ impl<'a, R: ContentReader> Writer<'a, R> {
         let failed = |error: std::io::Error| WriteError::from(PlaceError::new("write", &path(), error));
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = rustix::fs::openat(folder, name, flags, mode_bits(mode)).map_err(|error| failed(error.into()))?;
-        let mut output = Output::new(file, bytes);
+        let written = self.fill(Output::new(file, bytes), mode, bytes, id, path);
+        if written.is_err() {
+            // No part of a file may pass for the file. Where even that fails, the first error is the one to tell.
+            let _ = rustix::fs::unlinkat(folder, name, AtFlags::empty());
+        }
+        written
+    }
+
+    fn fill(
+        &mut self,
+        mut output: Output,
+        mode: u16,
+        bytes: u64,
+        id: &crate::id::ObjectId,
+        path: &dyn Fn() -> RelPath,
+    ) -> Result<FileStat, WriteError<R::Error>> {
+        let failed = |error: std::io::Error| WriteError::from(PlaceError::new("write", &path(), error));
         let watch = self.watch;
         let read = self.reader.read(id, &mut |piece| {
             if watch.is_cancelled() {
@@ -205,10 +221,6 @@ fn leading_blocks(bytes: &[u8], at: u64, zero: bool) -> usize {
     end
 }
 
-fn is_zero(block: &[u8]) -> bool {
-    block.chunks(64).all(|chunk| chunk.iter().fold(0, |sum, &byte| sum | byte) == 0)
-}
-
 /// Makes a directory that its owner may work in; [`finish_directory`] gives it its bits.
 pub(super) fn make_directory(folder: BorrowedFd<'_>, name: &[u8], mode: u16) -> rustix::io::Result<()> {
     rustix::fs::mkdirat(folder, name, mode_bits(mode) | Mode::RWXU)
@@ -228,6 +240,7 @@ mod tests {
     use super::*;
     use crate::workspace::checkout::Contents;
     use proptest::prelude::*;
+    use std::io::Read;
     use std::os::unix::fs::MetadataExt;
 
     fn write(content: &[u8], piece_bytes: usize, mode: u16) -> (Vec<u8>, std::fs::Metadata) {
@@ -241,7 +254,10 @@ mod tests {
         let metadata = path.metadata().unwrap();
         assert_eq!((stat.inode, stat.bytes, stat.mode), (metadata.ino(), content.len() as u64, mode));
         assert_eq!(stat.ctime_ns % 1_000_000_000, i128::from(metadata.ctime_nsec()));
-        (std::fs::read(path).unwrap(), metadata)
+        let readable = super::super::access::open_for_reading(folder.as_fd(), b"f").unwrap();
+        let mut read = Vec::new();
+        std::fs::File::from(readable).read_to_end(&mut read).unwrap();
+        (read, metadata)
     }
 
     #[test]

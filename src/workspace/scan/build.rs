@@ -21,6 +21,9 @@ pub struct BuiltTree {
     pub bytes: u64,
 }
 
+/// Takes the trees of directories that changed: path, tree, and id of the tree that the directory had before.
+pub type TreeSink<'a, E> = dyn FnMut(&RelPath, &Tree, Option<ObjectId>) -> Result<(), E> + 'a;
+
 /// Why there are no trees.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError<E> {
@@ -55,12 +58,9 @@ pub(super) struct RecordedDir {
 }
 
 impl Scan {
-    /// Builds the trees of all directories that changed and gives each to `sink`, those below before those above: path, tree,
-    /// and the id of the tree that the directory had before, as far as the stat cache knows. All files must have been read.
-    pub fn build_trees<E>(
-        &mut self,
-        sink: &mut dyn FnMut(&RelPath, &Tree, Option<ObjectId>) -> Result<(), E>,
-    ) -> Result<BuiltTree, BuildError<E>> {
+    /// Builds the trees of all directories that changed and gives each to `sink`, those below before those above. All files
+    /// must have been read.
+    pub fn build_trees<E>(&mut self, sink: &mut TreeSink<'_, E>) -> Result<BuiltTree, BuildError<E>> {
         self.results = vec![NodeResult::Absent; self.table.nodes.len()];
         for at in (0..self.table.nodes.len()).rev() {
             self.results[at] = self.build(NodeId(at as u32), sink)?;
@@ -72,11 +72,7 @@ impl Scan {
         }
     }
 
-    fn build<E>(
-        &mut self,
-        id: NodeId,
-        sink: &mut dyn FnMut(&RelPath, &Tree, Option<ObjectId>) -> Result<(), E>,
-    ) -> Result<NodeResult, BuildError<E>> {
+    fn build<E>(&mut self, id: NodeId, sink: &mut TreeSink<'_, E>) -> Result<NodeResult, BuildError<E>> {
         let node = &self.table.nodes[id.index()];
         if matches!(node.state, DirState::Absent) {
             return Ok(NodeResult::Absent);
@@ -136,10 +132,10 @@ impl Scan {
             let name = listing.name(entry);
             let node = match &entry.node {
                 EntryNode::File(file) => match file.content {
-                    Content::Known { id, bytes: length, .. } => {
+                    Content::Known { id, .. } => {
                         files += 1;
-                        bytes += length;
-                        Node::File { mode: file.key.mode, bytes: length, id }
+                        bytes += file.key.bytes;
+                        Node::File { mode: file.key.mode, bytes: file.key.bytes, id }
                     }
                     Content::ToRead(_) => return Err(BuildError::Unread(self.path_of(id, name).unwrap_or_default())),
                     Content::Dropped => continue,

@@ -108,7 +108,7 @@ impl<'p> Pass<'p> {
                 self.settle_rules(block.head().ignore_files.map(|file| file.is_some()));
                 for row in block.rows() {
                     let kind = if row.node.is_directory() { FileType::Directory } else { FileType::Unknown };
-                    self.judge(row.name, Some(row), kind)?;
+                    self.judge(row.name, Some(&row), kind)?;
                 }
                 self.shared.note_entries(block.row_count());
             }
@@ -138,7 +138,7 @@ impl<'p> Pass<'p> {
                 self.begin_listing();
             }
             let row = rows.next_if(|row| row.name == name);
-            self.judge(name, row, kind)?;
+            self.judge(name, row.as_ref(), kind)?;
         }
         if rows.next().is_some() {
             self.begin_listing();

@@ -26,8 +26,7 @@ enum Standing<'r> {
 
 impl Pass<'_> {
     /// Decides on the next name. `row`: what the block says about it; `kind`: what the directory says it is.
-    pub(super) fn judge(&mut self, name: &CStr, row: Option<Row<'_>>, kind: FileType) -> Result<(), Trouble> {
-        let row = row.as_ref();
+    pub(super) fn judge(&mut self, name: &CStr, row: Option<&Row<'_>>, kind: FileType) -> Result<(), Trouble> {
         // A directory that is left out is not even looked at: it may be a mount point behind which nobody answers.
         if kind == FileType::Directory
             && let Standing::LeftOut(rule) = self.standing(name, row, true)
@@ -39,6 +38,10 @@ impl Pass<'_> {
             Ok(stat) => stat,
             Err(error) => return self.absent(name, row, error),
         };
+        if let Some(row) = row.filter(|row| self.is_as_before(row, &stat)) {
+            self.same(row);
+            return Ok(());
+        }
         let is_directory = kind_of(&stat) == FileType::Directory;
         match self.standing(name, row, is_directory) {
             Standing::LeftOut(rule) if is_directory => self.leave_out_directory(name, row, &rule),
@@ -75,6 +78,16 @@ impl Pass<'_> {
             Verdict::LeaveOut(rule) => Standing::LeftOut(Cow::Owned(rule.to_string())),
             Verdict::Refuse(why) => Standing::Refused(Cow::Borrowed(why)),
         }
+    }
+
+    /// Whether a file or a link is recorded as its row says. Nearly every name ends here.
+    fn is_as_before(&self, row: &Row<'_>, stat: &Stat) -> bool {
+        let (kind, witness) = match &row.node {
+            RowNode::File { witness, .. } => (FileType::RegularFile, witness),
+            RowNode::Symlink { witness, .. } => (FileType::Symlink, witness),
+            RowNode::Directory { .. } | RowNode::LeftOut { .. } | RowNode::Skipped { .. } => return false,
+        };
+        self.reuses_verdicts && self.proves(witness, &StatKey::of(stat)) && kind_of(stat) == kind
     }
 
     /// Decides on a name that the rules let pass.

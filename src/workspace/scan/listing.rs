@@ -62,8 +62,8 @@ pub(super) struct FileEntry {
 pub(super) enum Content {
     /// It must be read. The id is that of an earlier content.
     ToRead(Option<ObjectId>),
-    /// It has this id and length; trusted: while the file's key stays the same.
-    Known { id: ObjectId, bytes: u64, trusted: bool },
+    /// It has this id, and the length that the file's key says; trusted: while that key stays the same.
+    Known { id: ObjectId, trusted: bool },
     /// It could not be read: the file is not recorded.
     Dropped,
 }
@@ -83,8 +83,7 @@ impl<'a> Found<'a> {
     pub fn of_row(row: RowNode<'a>) -> Self {
         match row {
             RowNode::File { witness, id } => {
-                let content = Content::Known { id, bytes: witness.key.bytes, trusted: witness.trusted };
-                Self::File(FileEntry { key: witness.key, content })
+                Self::File(FileEntry { key: witness.key, content: Content::Known { id, trusted: witness.trusted } })
             }
             RowNode::Directory { mode, .. } => Self::Directory { mode },
             RowNode::Symlink { witness, target } => Self::Symlink { witness, target },
@@ -119,12 +118,17 @@ impl Listing {
         self.entries.push(Entry { name_start, name_bytes: name.len() as u8, node });
     }
 
-    /// Adds what a row of the stat cache says. A name that may not stand in a tree is not added: no scan wrote such a row.
+    /// Adds what a row of the stat cache says.
     pub fn push_row(&mut self, row: &Row<'_>) {
-        let is_recorded = matches!(row.node, RowNode::File { .. } | RowNode::Directory { .. } | RowNode::Symlink { .. });
-        if !is_recorded || check_name(row.name.to_bytes()).is_ok() {
-            self.push(row.name.to_bytes(), Found::of_row(row.node));
-        }
+        let name = row.name.to_bytes();
+        let found = match row.node {
+            // No scan writes such a row, but whoever made up this cache must not bring the name into a tree.
+            RowNode::File { .. } | RowNode::Symlink { .. } if check_name(name).is_err() => {
+                Found::Skipped { is_directory: false, kind: SkipKind::Name, why: "its name cannot be recorded" }
+            }
+            node => Found::of_row(node),
+        };
+        self.push(name, found);
     }
 
     /// The name of an entry.

@@ -38,7 +38,7 @@ mod tests;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
-pub use build::{BuildError, BuiltTree};
+pub use build::{BuildError, BuiltTree, TreeSink};
 pub use read::{OpenError, OpenFile};
 pub use report::{LeftOut, RuleText, SkipKind, Skipped};
 pub use result::{DropReason, FileIndex, FileToRead, ReadContent, Scan};

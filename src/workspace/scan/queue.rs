@@ -17,6 +17,9 @@ use super::rule_table::RulesHere;
 use super::{ScanError, report::RuleText};
 use crate::format::stat_cache::{BlockRef, StatKey};
 
+/// Between two directories that are held open there are at most about so many levels.
+const LEVELS_BETWEEN_HANDLES: usize = 64;
+
 /// An open directory, counted while it is open.
 #[derive(Debug)]
 pub(super) struct DirHandle {
@@ -68,8 +71,20 @@ pub(super) struct Child {
 pub(super) struct Work {
     pub node: NodeId,
     pub task: Task,
-    /// The directory that it lies in, where a handle could be kept.
-    pub above: Option<Arc<DirHandle>>,
+    /// Where it is reached from; `None`: from the root, by its path.
+    pub above: Option<Above>,
+    /// The nearest directory above that is held open for longer: from there what is in this one can be reached.
+    pub held: Option<Above>,
+}
+
+/// An open directory above another one.
+#[derive(Clone, Debug)]
+pub(super) struct Above {
+    pub handle: Arc<DirHandle>,
+    /// Which directory it is.
+    pub node: NodeId,
+    /// How far above: 1 when the other one lies in it.
+    pub levels: usize,
 }
 
 /// A directory that was looked at.
@@ -78,6 +93,8 @@ pub(super) struct Finished<'a> {
     pub state: DirState,
     pub cached: Option<Cached>,
     pub handle: Option<Arc<DirHandle>>,
+    /// As in [`Work`].
+    pub held: Option<Above>,
     /// Those to be recorded come first.
     pub children: &'a mut Vec<Child>,
     pub child_names: &'a [u8],
@@ -124,9 +141,14 @@ impl NodeTable {
 
     /// A directory's path, components separated by slashes; empty for the root.
     pub fn path(&self, node: NodeId) -> Vec<u8> {
+        self.path_from(NodeId::ROOT, node)
+    }
+
+    /// A directory's path from another directory above it.
+    fn path_from(&self, above: NodeId, node: NodeId) -> Vec<u8> {
         let mut names = Vec::new();
         let mut at = node;
-        while at != NodeId::ROOT {
+        while at != above && at != NodeId::ROOT {
             names.push(self.name(at));
             at = self.nodes[at.index()].above;
         }
@@ -140,7 +162,7 @@ impl Queue {
     pub fn new(root: RecordTask, open_max: usize) -> Self {
         let mut state = QueueState::default();
         let node = state.table.add(NodeId::ROOT, b"");
-        state.pending.push(Work { node, task: Task::Record(root), above: None });
+        state.pending.push(Work { node, task: Task::Record(root), above: None, held: None });
         Self { state: Mutex::new(state), wake: Condvar::new(), open: Arc::default(), open_max }
     }
 
@@ -157,9 +179,12 @@ impl Queue {
 
     /// Enters a directory's result and goes on to the next as [`Queue::first`] does.
     pub fn next(&self, finished: Finished<'_>, name: &mut Vec<u8>) -> Option<Work> {
-        let keeps_handles = self.open.load(Ordering::Relaxed) < self.open_max;
+        let open = self.open.load(Ordering::Relaxed);
+        let levels = finished.held.as_ref().map_or(LEVELS_BETWEEN_HANDLES, |held| held.levels);
+        // The second half of what may be held open goes to one in many levels: nothing pending is far from an open directory.
+        let holds = open < self.open_max / 2 || levels >= LEVELS_BETWEEN_HANDLES && open < self.open_max;
         let mut state = self.lock();
-        state.enter(finished, keeps_handles);
+        state.enter(finished, holds);
         state.busy -= 1;
         // One is for this thread.
         match state.pending.len().saturating_sub(1).min(state.waiting) {
@@ -178,6 +203,11 @@ impl Queue {
     /// A directory's path.
     pub fn path(&self, node: NodeId) -> Vec<u8> {
         self.lock().table.path(node)
+    }
+
+    /// A directory's path from another directory above it.
+    pub fn path_from(&self, above: NodeId, node: NodeId) -> Vec<u8> {
+        self.lock().table.path_from(above, node)
     }
 
     /// Stops all threads; the first failure is the one that is reported.
@@ -225,19 +255,22 @@ impl Queue {
 }
 
 impl QueueState {
-    fn enter(&mut self, finished: Finished<'_>, keeps_handles: bool) {
+    fn enter(&mut self, finished: Finished<'_>, holds: bool) {
         let first_child = self.table.nodes.len() as u32;
         let recorded = finished.children.iter().filter(|child| matches!(child.task, Task::Record(_))).count();
         let node = &mut self.table.nodes[finished.node.index()];
         node.state = finished.state;
         node.cached = finished.cached;
         (node.first_child, node.child_count) = (first_child, recorded as u32);
+        let here = finished.handle.map(|handle| Above { handle, node: finished.node, levels: 1 });
+        let farther = finished.held.map(|held| Above { levels: held.levels + 1, ..held });
         let count = finished.children.len();
         for (at, child) in finished.children.drain(..).enumerate() {
             let id = self.table.add(finished.node, &finished.child_names[child.name]);
-            // Without a handle to spare, only the one that is taken next goes on from here; the others are reached by path.
-            let above = finished.handle.clone().filter(|_| keeps_handles || at + 1 == count);
-            self.pending.push(Work { node: id, task: child.task, above });
+            let held = if holds { here.clone() } else { farther.clone() };
+            // The last one is taken at once, by the same thread: for that one the handle need not be held.
+            let above = if at + 1 == count { here.clone() } else { held.clone() };
+            self.pending.push(Work { node: id, task: child.task, above, held });
         }
     }
 }

@@ -5,12 +5,12 @@
 //! [`OpenFile::stat`] before and [`OpenFile::stat_again`] after the reading: when they differ, what was read may be a mix.
 
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{FileType, OFlags};
 use rustix::io::Errno;
 
-use super::root::WorkspaceRoot;
+use super::root::{WorkspaceRoot, open_beneath};
 use super::trust::kind_of;
 use crate::format::stat_cache::StatKey;
 use crate::path::RelPath;
@@ -50,7 +50,7 @@ pub enum OpenError {
 impl WorkspaceRoot {
     /// Opens a file for reading.
     pub fn open_file(&self, path: &RelPath) -> Result<OpenFile, OpenError> {
-        let handle = self.open_beneath(path.as_bytes(), FILE_FLAGS).map_err(explain)?;
+        let handle = open_beneath(self.as_fd(), path.as_bytes(), FILE_FLAGS).map_err(explain)?;
         check(handle)
     }
 }

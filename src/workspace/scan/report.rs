@@ -110,7 +110,10 @@ impl Report {
         self.skipped_count += other.skipped_count;
         self.skipped.extend(other.skipped);
         for (rule, counts) in other.left_out {
-            let sum = self.rule(&rule, || counts.example);
+            let sum = self.rule(&rule, Vec::new);
+            if sum.example.is_empty() {
+                sum.example = counts.example;
+            }
             sum.files += counts.files;
             sum.bytes += counts.bytes;
             sum.directories += counts.directories;

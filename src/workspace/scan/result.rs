@@ -113,7 +113,7 @@ impl Scan {
         self.with_file(index, |file, trusts| {
             let ReadContent { id, bytes, stat, unstable } = content;
             let trusted = !unstable && bytes == stat.bytes && trusts(&stat);
-            *file = FileEntry { key: stat, content: Content::Known { id, bytes, trusted } };
+            *file = FileEntry { key: StatKey { bytes, ..stat }, content: Content::Known { id, trusted } };
         });
     }
 

@@ -35,25 +35,21 @@ impl WorkspaceRoot {
 
     /// Opens a directory below the root, or the root itself for the empty path.
     pub(super) fn open_dir(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
-        let path = if path.is_empty() { b"." } else { path };
-        self.open_beneath(path, DIR_FLAGS)
-    }
-
-    /// Opens what stands at a path of any length, following no link and never leaving the root.
-    pub(super) fn open_beneath(&self, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
-        let mut reached: Option<OwnedFd> = None;
-        let mut rest = path;
-        while rest.len() > PIECE_BYTES_MAX {
-            let slash = rest[..PIECE_BYTES_MAX].iter().rposition(|&byte| byte == b'/').ok_or(Errno::NAMETOOLONG)?;
-            reached = Some(open_piece(base(&reached, self), &rest[..slash], DIR_FLAGS)?);
-            rest = &rest[slash + 1..];
-        }
-        open_piece(base(&reached, self), rest, flags)
+        open_beneath(self.as_fd(), if path.is_empty() { b"." } else { path }, DIR_FLAGS)
     }
 }
 
-fn base<'a>(reached: &'a Option<OwnedFd>, root: &'a WorkspaceRoot) -> BorrowedFd<'a> {
-    reached.as_ref().map_or(root.as_fd(), |handle| handle.as_fd())
+/// Opens what stands at a path of any length below a directory, following no link and never leaving the directory.
+pub(super) fn open_beneath(directory: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {
+    let mut reached: Option<OwnedFd> = None;
+    let mut rest = path;
+    while rest.len() > PIECE_BYTES_MAX {
+        let slash = rest[..PIECE_BYTES_MAX].iter().rposition(|&byte| byte == b'/').ok_or(Errno::NAMETOOLONG)?;
+        let next = open_piece(reached.as_ref().map_or(directory, |handle| handle.as_fd()), &rest[..slash], DIR_FLAGS)?;
+        reached = Some(next);
+        rest = &rest[slash + 1..];
+    }
+    open_piece(reached.as_ref().map_or(directory, |handle| handle.as_fd()), rest, flags)
 }
 
 fn open_piece(base: BorrowedFd<'_>, path: &[u8], flags: OFlags) -> Result<OwnedFd, Errno> {

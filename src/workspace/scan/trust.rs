@@ -28,10 +28,10 @@ impl StatKey {
         Self {
             mode: stat.st_mode as u16 & MODE_MASK,
             bytes: stat.st_size as u64,
-            mtime_ns: time_ns(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
-            ctime_ns: time_ns(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
-            inode: stat.st_ino as u64,
-            device: stat.st_dev as u64,
+            mtime_ns: time_ns(stat.st_mtime, stat.st_mtime_nsec as i64),
+            ctime_ns: time_ns(stat.st_ctime, stat.st_ctime_nsec as i64),
+            inode: stat.st_ino,
+            device: stat.st_dev,
         }
     }
 }
@@ -117,7 +117,11 @@ impl FileSystems {
         let reliance = match known.iter().find(|(other, _)| *other == device) {
             Some((_, reliance)) => *reliance,
             None => {
-                let reliance = reliance_on(directory);
+                let (found, reliance) = reliance_on(directory);
+                // When something else was put in the directory's place, nothing is known about the device.
+                if found != Some(device) {
+                    return DirTrust::never(self.age);
+                }
                 known.push((device, reliance));
                 reliance
             }
@@ -126,10 +130,12 @@ impl FileSystems {
     }
 }
 
-fn reliance_on(directory: impl AsFd) -> Reliance {
-    match rustix::fs::fstatfs(directory).map(|stat| stat.f_type as u64) {
+fn reliance_on(directory: impl AsFd) -> (Option<u64>, Reliance) {
+    let device = rustix::fs::fstat(&directory).ok().map(|stat| stat.st_dev);
+    let reliance = match rustix::fs::fstatfs(directory).map(|stat| stat.f_type as u64) {
         Ok(OVERLAY) => Reliance::AnyDevice,
         Ok(number) if RELIABLE.contains(&number) => Reliance::SameDevice,
         _ => Reliance::Never,
-    }
+    };
+    (device, reliance)
 }

@@ -1,6 +1,6 @@
 //! The threads of a scan: each takes a directory from the queue, looks at it, and enters what it found.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Once};
 use std::thread::{Scope, ScopedJoinHandle};
@@ -13,9 +13,9 @@ use super::directory::{Below, Pass};
 use super::measure::measure;
 use super::names::Names;
 use super::node::{Cached, DirState, NodeId};
-use super::queue::{DirHandle, Finished, NodeTable, Queue, RecordTask, Task, Work};
+use super::queue::{Above, DirHandle, Finished, NodeTable, Queue, RecordTask, Task, Work};
 use super::report::{Report, SkipKind};
-use super::root::{DIR_FLAGS, WorkspaceRoot};
+use super::root::{DIR_FLAGS, WorkspaceRoot, open_beneath};
 use super::rule_table::{IGNORE_FILES, IgnoreContents, RuleTable, RulesHere, read_ignore_file};
 use super::trust::{AgeRule, FileSystems};
 use super::{ScanError, ScanOptions, ScanProgress};
@@ -24,7 +24,7 @@ use crate::workspace::rules::Rules;
 use crate::workspace::stat_cache::StatCache;
 
 /// More threads are started when this many directories are pending: a few are faster looked at than a thread is started.
-const HELPERS_FROM_PENDING: usize = 8;
+const HELPERS_FROM_PENDING: usize = if cfg!(test) { 1 } else { 8 };
 /// At most about so many directories are held open by what is pending.
 const HANDLES_MAX: usize = 512;
 /// And at most one in so many of those that the process may open.
@@ -163,7 +163,7 @@ impl<'s> Walker<'s> {
             }
             self.below.clear();
             let (node, is_root) = (work.node, work.node == NodeId::ROOT);
-            let (state, cached, handle) = match self.look(work, &name) {
+            let (state, cached, handle) = match self.look(&work, &name) {
                 Ok((state, cached, handle)) => (state, cached, Some(handle)),
                 Err(Trouble::Fatal(error)) => {
                     queue.fail(Some(error));
@@ -186,29 +186,24 @@ impl<'s> Walker<'s> {
             };
             self.below.join();
             let (children, child_names) = (&mut self.below.recorded, &self.below.names[..]);
-            next = queue.next(Finished { node, state, cached, handle, children, child_names }, &mut name);
+            next = queue.next(Finished { node, state, cached, handle, held: work.held, children, child_names }, &mut name);
             after_each();
         }
         std::mem::take(&mut self.report)
     }
 
-    fn look(&mut self, work: Work, name: &[u8]) -> Result<(DirState, Option<Cached>, Arc<DirHandle>), Trouble> {
+    fn look(&mut self, work: &Work, name: &[u8]) -> Result<(DirState, Option<Cached>, Arc<DirHandle>), Trouble> {
         let Self { shared, names, below, report } = self;
-        let opened = match &work.above {
-            Some(above) => rustix::io::retry_on_intr(|| rustix::fs::openat(above, name, DIR_FLAGS, Mode::empty()))?,
-            None => open_by_path(shared, work.node)?,
-        };
-        let handle = shared.queue.hold(opened);
-        drop(work.above);
-        let (state, cached) = match work.task {
+        let handle = shared.queue.hold(open(shared, work, name)?);
+        let (state, cached) = match &work.task {
             Task::Record(task) => {
                 let block = task.block.and_then(|at| Some((at, shared.cache?.block(at)?)));
                 let cached = block.as_ref().map(|(at, block)| Cached::new(*at, block.head()));
-                let pass = Pass::new(shared, below, report, work.node, task, &handle, block.as_ref().map(|(_, block)| block));
+                let pass = Pass::new(shared, below, report, work.node, *task, &handle, block.as_ref().map(|(_, block)| block));
                 (pass.run(names)?, cached)
             }
             Task::Measure(rule) => {
-                measure(shared, names, below, report, &handle, &rule);
+                measure(shared, names, below, report, &handle, rule);
                 (DirState::Absent, None)
             }
         };
@@ -216,6 +211,11 @@ impl<'s> Walker<'s> {
     }
 }
 
-fn open_by_path(shared: &Shared<'_>, node: NodeId) -> Result<OwnedFd, Errno> {
-    shared.root.open_dir(&shared.queue.path(node))
+/// Opens a directory from the nearest one above it that is open.
+fn open(shared: &Shared<'_>, work: &Work, name: &[u8]) -> Result<OwnedFd, Errno> {
+    match &work.above {
+        None => shared.root.open_dir(&shared.queue.path(work.node)),
+        Some(Above { handle, levels: 1, .. }) => rustix::io::retry_on_intr(|| rustix::fs::openat(handle, name, DIR_FLAGS, Mode::empty())),
+        Some(above) => open_beneath(above.handle.as_fd(), &shared.queue.path_from(above.node, work.node), DIR_FLAGS),
+    }
 }

@@ -8,7 +8,7 @@ use crate::limits::STAT_CACHE_GARBAGE_PERCENT_MAX;
 /// Blocks gather in memory up to this many bytes before they are written.
 const BUFFER_BYTES: usize = 256 << 10;
 /// A file smaller than this is not written anew for the sake of its garbage, in bytes.
-const REWRITE_FROM_BYTES: u64 = 1 << 20;
+const REWRITE_FROM_BYTES: u64 = 64 << 10;
 
 /// What an update did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
