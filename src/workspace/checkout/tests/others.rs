@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,11 +17,7 @@ use crate::path::RelPath;
 /// What a scan sees.
 fn scan(rig: &Rig) -> HashMap<RelPath, Seen> {
     let paths = rig.model().into_keys().map(|path| RelPath::new(&path).unwrap());
-    let seen = |path: &RelPath| {
-        let metadata = rig.path(&path.to_string()).symlink_metadata().unwrap();
-        let mtime_ns = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
-        Seen { inode: metadata.ino(), bytes: metadata.len(), mtime_ns }
-    };
+    let seen = |path: &RelPath| seen_in(&rig.path(&path.to_string()).symlink_metadata().unwrap());
     paths
         .map(|path| {
             let seen = seen(&path);
@@ -30,15 +26,9 @@ fn scan(rig: &Rig) -> HashMap<RelPath, Seen> {
         .collect()
 }
 
-/// All contents in the workspace.
-fn contents(rig: &Rig) -> BTreeSet<Vec<u8>> {
-    rig.model()
-        .into_values()
-        .filter_map(|thing| match thing {
-            Thing::File(_, content) => Some(content),
-            _ => None,
-        })
-        .collect()
+fn seen_in(metadata: &fs::Metadata) -> Seen {
+    let mtime_ns = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
+    Seen { inode: metadata.ino(), bytes: metadata.len(), mtime_ns }
 }
 
 type Edit = fn(&Rig);
@@ -133,65 +123,151 @@ fn late_writes_through_an_open_handle_are_kept() {
     rig.assert_clean();
 }
 
-/// Editors that save in place, save by renaming, make and remove, while the workspace goes to and fro.
+/// Four editors that append in place, save by renaming, make and remove, while the workspace goes to and fro and is recorded
+/// before each checkout. Every line that was ever written must be in a record, in the workspace, or have been taken out by
+/// an editor itself.
 #[test]
-fn busy_editors_lose_no_byte() {
-    let paths = ["a", "b", "d/c", "d/e/f", "g"];
-    let (from, to) = (model(&["a = 1", "b = 1", "d/c = 1", "g = 1"]), model(&["a = 2", "d/e/f = 2", "g/x = 2"]));
-    let mut rig = Rig::new(&from, &to);
-    let (one, two) = (rig.from, rig.to);
-    let stop = AtomicBool::new(false);
-    // Contents that were complete in the workspace, by path; a later save of the same path by the same editor takes its place.
-    let saved: Mutex<HashMap<(usize, usize), String>> = Mutex::default();
-    let root = rig.temp.path().to_path_buf();
-    let editor = |number: usize| {
-        for round in 0.. {
-            if stop.load(Ordering::Relaxed) {
-                return;
-            }
-            let at = (number + round) % paths.len();
-            let text = format!("editor {number} round {round}");
-            let target = root.join(paths[at]);
-            // Saved and noted under one lock, so that an apply in another thread comes before or after both.
-            let save = || -> std::io::Result<()> {
-                let draft = root.join(format!(".lua/draft-{number}"));
-                fs::write(&draft, &text)?;
-                rename_new(&draft, &target)
-            };
-            let mut saved = saved.lock().unwrap();
-            if save().is_ok() {
-                saved.insert((number, round), text);
-            }
-            drop(saved);
-            std::thread::yield_now();
-        }
+fn busy_editors_lose_no_line() {
+    let lines = ["a = 1", "b = 1", "d/c = 1", "g = 1", "d/e/f = 1"];
+    let ends = [model(&lines), model(&["a = 2", "d/e/f/y = 2", "g/x = 2", "b -> a"])];
+    let mut rig = Rig::new(&ends[0], &ends[1]);
+    let desk = Desk {
+        root: rig.temp.path().to_path_buf(),
+        written: Mutex::default(),
+        accounted: Mutex::default(),
+        hands: Mutex::default(),
+        stop: AtomicBool::new(false),
     };
+    let (mut conflicts, mut checkouts) = (0, 0);
     std::thread::scope(|scope| {
-        (0..4).for_each(|number| drop(scope.spawn(move || editor(number))));
-        for round in 0..40 {
-            (rig.from, rig.to) = if round % 2 == 0 { (one, two) } else { (two, one) };
+        let _stop = StopAtEnd(&desk.stop);
+        for number in 0..4 {
+            let desk = &desk;
+            scope.spawn(move || (0..).take_while(|_| !desk.stop.load(Ordering::Relaxed)).for_each(|round| desk.edit(number, round)));
+        }
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(3);
+        for round in 0.. {
+            if std::time::Instant::now() > deadline {
+                break;
+            }
+            let (record, seen) = desk.record(round % 2 == 0);
+            desk.accounted.lock().unwrap().extend(record.values().filter_map(content_of));
+            (rig.from, rig.to) = (rig.library.store(&record), rig.library.store(&ends[round % 2]));
             let Ok(staged) = rig.staged(&nothing_left_out) else {
                 rig.stage().discard().unwrap();
                 continue;
             };
-            match apply(staged, &rig.root, &|_| None) {
-                Ok(applied) => drop(rig.discard(applied)),
-                Err(ApplyError::Undone { .. }) => {}
-                Err(error) => panic!("{error}"),
-            }
+            let applied = apply(staged, &rig.root, &|path| seen.get(path).copied()).unwrap();
+            conflicts += applied.conflicts().len();
+            // A writer that has a file open from before until after this moment is on its own.
+            let _hands = desk.hands.lock().unwrap();
+            conflicts += applied.discard(&rig.root, &|path| seen.get(path).copied()).unwrap().len();
+            checkouts += 1;
         }
-        stop.store(true, Ordering::Relaxed);
     });
-    let present = contents(&rig);
-    let lost: Vec<String> = saved.into_inner().unwrap().into_values().filter(|text| !present.contains(text.as_bytes())).collect();
-    assert!(lost.is_empty(), "{} of contents lost: {:?}", lost.len(), &lost[..lost.len().min(5)]);
+    let written = desk.written.into_inner().unwrap();
+    let mut found = desk.accounted.into_inner().unwrap();
+    found.extend(rig.model().values().filter_map(content_of));
+    let found: BTreeSet<&[u8]> = found.iter().flat_map(|content| content.split(|&byte| byte == b'\n')).collect();
+    let lost: Vec<&String> = written.iter().filter(|line| !found.contains(line.as_bytes())).collect();
+    println!("{} lines written, {checkouts} checkouts, {conflicts} conflict copies", written.len());
+    assert!(written.len() > 50 && checkouts > 5, "{} lines, {checkouts} checkouts", written.len());
+    assert!(lost.is_empty(), "{} lines lost: {:?}", lost.len(), &lost[..lost.len().min(5)]);
     rig.assert_clean();
 }
 
-/// Gives a file a name that nothing has: an editor that itself destroys nothing.
-fn rename_new(from: &Path, to: &Path) -> std::io::Result<()> {
-    let cwd = rustix::fs::CWD;
-    Ok(rustix::fs::renameat_with(cwd, from, cwd, to, rustix::fs::RenameFlags::NOREPLACE)?)
+fn content_of(thing: &Thing) -> Option<Vec<u8>> {
+    match thing {
+        Thing::File(_, content) => Some(content.clone()),
+        _ => None,
+    }
+}
+
+/// Where editors work.
+struct Desk {
+    root: PathBuf,
+    /// Lines that were written in full.
+    written: Mutex<Vec<String>>,
+    /// Contents that were recorded, or taken out by an editor.
+    accounted: Mutex<Vec<Vec<u8>>>,
+    /// Held while a file is open: editors would lose each other's lines otherwise.
+    hands: Mutex<()>,
+    stop: AtomicBool,
+}
+
+/// Ends the editors, also when the test fails.
+struct StopAtEnd<'a>(&'a AtomicBool);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Desk {
+    /// What a push does: looks, then reads; takes what it finds.
+    fn record(&self, trusts_times: bool) -> (Model, HashMap<RelPath, Seen>) {
+        let (mut record, mut seen) = (Model::new(), HashMap::new());
+        let is_store = |entry: &walkdir::DirEntry| entry.depth() == 1 && entry.file_name() == ".lua";
+        let entries = walkdir::WalkDir::new(&self.root).min_depth(1).into_iter().filter_entry(|entry| !is_store(entry));
+        for entry in entries.filter_map(Result::ok) {
+            let path = entry.path().strip_prefix(&self.root).unwrap().to_str().unwrap().to_owned();
+            let Ok(metadata) = entry.path().symlink_metadata() else { continue };
+            let mode = (metadata.mode() & 0o7777) as u16;
+            let thing = if metadata.is_dir() {
+                Ok(Thing::Directory(mode))
+            } else if metadata.is_symlink() {
+                fs::read_link(entry.path()).map(|target| Thing::Link(target.to_str().unwrap().into()))
+            } else {
+                fs::read(entry.path()).map(|content| Thing::File(mode, content))
+            };
+            let Ok(thing) = thing else { continue };
+            if trusts_times {
+                seen.insert(RelPath::new(path.as_bytes()).unwrap(), seen_in(&metadata));
+            }
+            record.insert(path.into_bytes(), thing);
+        }
+        // A folder that came while this went on may have been missed.
+        let whole = record.clone();
+        record.retain(|path, _| {
+            path.iter().enumerate().all(|(at, byte)| *byte != b'/' || matches!(whole.get(&path[..at]), Some(Thing::Directory(_))))
+        });
+        (record, seen)
+    }
+
+    fn edit(&self, number: usize, round: usize) {
+        // No directory ever comes to the first four.
+        let paths = ["a", "b", "d/c", "made", "d/e/f", "d/e/f/y", "g", "g/x"];
+        let saves_over = matches!(round % 7, 4 | 5);
+        let path = self.root.join(paths[(number * 3 + round) % if saves_over { 4 } else { paths.len() }]);
+        let draft = self.root.join(format!(".lua/draft-{number}"));
+        let line = format!("editor {number} round {round}");
+        let _hands = self.hands.lock().unwrap();
+        let edited = match round % 7 {
+            0..4 => append(&path, &line),
+            _ if saves_over => self.save(&path, &draft, &line, rustix::fs::RenameFlags::EXCHANGE),
+            _ => self.save(&path, &draft, &line, rustix::fs::RenameFlags::NOREPLACE),
+        };
+        if edited.is_ok() {
+            self.written.lock().unwrap().push(line);
+        }
+    }
+
+    /// Saves as editors do, and takes note of what it replaces.
+    fn save(&self, path: &Path, draft: &Path, line: &str, flags: rustix::fs::RenameFlags) -> std::io::Result<()> {
+        // It may be a link that came out last time.
+        let _ = fs::remove_file(draft);
+        fs::write(draft, format!("{line}\n"))?;
+        rustix::fs::renameat_with(rustix::fs::CWD, draft, rustix::fs::CWD, path, flags)?;
+        if let Ok(content) = fs::read(draft) {
+            self.accounted.lock().unwrap().push(content);
+        }
+        Ok(())
+    }
+}
+
+fn append(path: &Path, line: &str) -> std::io::Result<()> {
+    fs::OpenOptions::new().append(true).open(path)?.write_all(format!("\n{line}\n").as_bytes())
 }
 
 /// The attacker swaps directories for links that lead outside, all the time.
