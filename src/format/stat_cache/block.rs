@@ -46,6 +46,9 @@ pub(super) const ROW_IS_DIRECTORY: u8 = 0x40;
 /// The content behind the row cannot have changed while the [`StatKey`] stays the same.
 pub(super) const ROW_TRUSTED: u8 = 0x80;
 
+/// Length of a [`Witness`] in a row in bytes: a [`StatKey`] with the number of its device, which comes last.
+const WITNESS_BYTES: usize = 35;
+
 /// A block that has been checked, so that going through it cannot fail.
 ///
 /// Always true: names are sorted, none stands twice, none has a slash or is `.` or `..`; a name of a directory passes
@@ -69,7 +72,7 @@ impl<'a> Block<'a> {
     pub fn decode(bytes: &'a [u8]) -> Result<Self, FormatError> {
         let mut reader = ByteReader::new(bytes, WHAT);
         let head = read_head(&mut reader)?;
-        let tables = Tables::read(&mut reader)?;
+        let tables = Tables::take(&mut reader)?;
         let row_count = reader.u32()? as usize;
         let rows = reader.take(reader.remaining())?;
         let block = Self { head, tables, rows, row_count };
@@ -91,23 +94,19 @@ impl<'a> Block<'a> {
     pub fn rows(&self) -> impl Iterator<Item = Row<'a>> + use<'_, 'a> {
         let mut reader = ByteReader::new(self.rows, WHAT);
         // The bytes were checked when the block was decoded: a row that cannot be read means that all have been.
-        std::iter::from_fn(move || self.tables.read_row(&mut reader).ok())
+        std::iter::from_fn(move || self.tables.read(&RawRow::take(&mut reader).ok()?).ok())
     }
 
     fn check(&self) -> Result<(), FormatError> {
         let mut reader = ByteReader::new(self.rows, WHAT);
         let mut last: &[u8] = b"";
         for _ in 0..self.row_count {
-            let row = self.tables.read_row(&mut reader)?;
-            let name = row.name.to_bytes();
-            if last >= name {
+            let row = RawRow::take(&mut reader)?;
+            if last >= row.name {
                 return Err(reader.malformed("its names are not sorted"));
             }
-            let is_dot = matches!(name, b"." | b"..");
-            if is_dot || name.contains(&b'/') || matches!(row.node, RowNode::Directory { .. }) && check_name(name).is_err() {
-                return Err(reader.malformed("a name that no directory has"));
-            }
-            last = name;
+            self.tables.check(&row)?;
+            last = row.name;
         }
         reader.finish()
     }
@@ -128,8 +127,37 @@ fn read_head(reader: &mut ByteReader<'_>) -> Result<BlockHead, FormatError> {
     Ok(BlockHead { tree, files, bytes, rules_above, rules, directory, ignore_files })
 }
 
+/// A row in its bytes: going through a block twice, once to check it, must not take twice the time.
+struct RawRow<'a> {
+    tag: u8,
+    /// With the zero byte: that sorts before all others, so the order is that of the names.
+    name: &'a [u8],
+    body: &'a [u8],
+}
+
+impl<'a> RawRow<'a> {
+    #[inline]
+    fn take(reader: &mut ByteReader<'a>) -> Result<Self, FormatError> {
+        let [tag, name_bytes] = reader.array()?;
+        let name = reader.take(usize::from(name_bytes) + 1)?;
+        let body_bytes = match tag & ROW_KIND_MASK {
+            ROW_FILE => WITNESS_BYTES + ObjectId::BYTES,
+            ROW_DIRECTORY => 2 + BlockRef::BYTES,
+            ROW_SYMLINK => {
+                let mut ahead = reader.clone();
+                ahead.take(WITNESS_BYTES)?;
+                WITNESS_BYTES + 2 + usize::from(ahead.u16()?)
+            }
+            ROW_LEFT_OUT => 2,
+            ROW_SKIPPED => 3,
+            _ => return Err(reader.malformed("unknown kind of row")),
+        };
+        Ok(Self { tag, name, body: reader.take(body_bytes)? })
+    }
+}
+
 impl<'a> Tables<'a> {
-    fn read(reader: &mut ByteReader<'a>) -> Result<Self, FormatError> {
+    fn take(reader: &mut ByteReader<'a>) -> Result<Self, FormatError> {
         let device_count = usize::from(reader.u8()?);
         let devices = reader.take(device_count * 8)?.as_chunks::<8>().0;
         let text_count = reader.u16()?;
@@ -142,17 +170,31 @@ impl<'a> Tables<'a> {
         Ok(Self { devices, texts })
     }
 
+    /// Checks that [`Tables::read`] will succeed, and what [`Block`] promises about names.
+    fn check(&self, row: &RawRow<'a>) -> Result<(), FormatError> {
+        let malformed = |why| Err(FormatError::Malformed { what: WHAT, why });
+        let Some((0, name)) = row.name.split_last() else { return malformed("a name without an end") };
+        if matches!(name, b"" | b"." | b"..") || name.iter().any(|&byte| byte == b'/' || byte == 0) {
+            return malformed("a name that no directory has");
+        }
+        match row.tag & ROW_KIND_MASK {
+            // The number of the device is the only part of a file's row that can be wrong.
+            ROW_FILE if usize::from(row.body[WITNESS_BYTES - 1]) < self.devices.len() => Ok(()),
+            ROW_DIRECTORY if check_name(name).is_err() => malformed("a name that may not stand in a tree"),
+            _ => self.read(row).map(|_| ()),
+        }
+    }
+
     #[inline]
-    fn read_row(&self, reader: &mut ByteReader<'a>) -> Result<Row<'a>, FormatError> {
-        let tag = reader.u8()?;
-        let name_bytes = usize::from(reader.u8()?);
-        let name = CStr::from_bytes_with_nul(reader.take(name_bytes + 1)?).map_err(|_| reader.malformed("a zero byte in a name"))?;
-        let is_directory = tag & ROW_IS_DIRECTORY != 0;
-        let node = match tag & ROW_KIND_MASK {
-            ROW_FILE => RowNode::File { witness: self.read_witness(tag, reader)?, id: ObjectId::from_bytes(reader.array()?) },
-            ROW_DIRECTORY => RowNode::Directory { mode: reader.u16()?, block: BlockRef::read(reader)? },
+    fn read(&self, row: &RawRow<'a>) -> Result<Row<'a>, FormatError> {
+        let mut reader = ByteReader::new(row.body, WHAT);
+        let name = CStr::from_bytes_with_nul(row.name).map_err(|_| reader.malformed("a zero byte in a name"))?;
+        let is_directory = row.tag & ROW_IS_DIRECTORY != 0;
+        let node = match row.tag & ROW_KIND_MASK {
+            ROW_FILE => RowNode::File { witness: self.read_witness(row.tag, &mut reader)?, id: ObjectId::from_bytes(reader.array()?) },
+            ROW_DIRECTORY => RowNode::Directory { mode: reader.u16()?, block: BlockRef::read(&mut reader)? },
             ROW_SYMLINK => {
-                let witness = self.read_witness(tag, reader)?;
+                let witness = self.read_witness(row.tag, &mut reader)?;
                 let target_bytes = usize::from(reader.u16()?);
                 let target = reader.take(target_bytes)?;
                 if target.is_empty() || target.len() > LINK_TARGET_BYTES_MAX || target.contains(&0) {
@@ -160,8 +202,8 @@ impl<'a> Tables<'a> {
                 }
                 RowNode::Symlink { witness, target }
             }
-            ROW_LEFT_OUT => RowNode::LeftOut { is_directory, rule: self.read_text(reader)? },
-            ROW_SKIPPED => RowNode::Skipped { is_directory, kind: reader.u8()?, why: self.read_text(reader)? },
+            ROW_LEFT_OUT => RowNode::LeftOut { is_directory, rule: self.read_text(&mut reader)? },
+            ROW_SKIPPED => RowNode::Skipped { is_directory, kind: reader.u8()?, why: self.read_text(&mut reader)? },
             _ => return Err(reader.malformed("unknown kind of row")),
         };
         Ok(Row { name, node })

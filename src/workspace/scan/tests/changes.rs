@@ -15,7 +15,7 @@ fn pushed() -> (Sandbox, MemoryTrees) {
     let first = sandbox.push(&mut trees);
     assert_eq!(first.read.len(), 5);
     assert!(matches!(first.update, CacheUpdate::Rewritten(_)));
-    tick();
+    sandbox.tick();
     (sandbox, trees)
 }
 
@@ -41,9 +41,6 @@ fn set_mtime(path: &Path, mtime: SystemTime) {
 
 #[test]
 fn nothing_changed_reads_and_writes_nothing() {
-    if !relies_on_temp_folder("nothing_changed_reads_and_writes_nothing") {
-        return;
-    }
     let (sandbox, mut trees) = pushed();
     expect(&sandbox, &mut trees, &[], &[]);
 }
@@ -73,7 +70,7 @@ fn files_that_swap_their_places_are_seen() {
     let mtime = fs::metadata(&x).unwrap().modified().unwrap();
     set_mtime(&y, mtime);
     sandbox.push(&mut trees);
-    tick();
+    sandbox.tick();
     for (from, to) in [(&x, &aside), (&y, &x), (&aside, &y)] {
         fs::rename(from, to).unwrap();
     }
@@ -95,10 +92,10 @@ fn permission_bits_are_seen() {
     let (sandbox, mut trees) = pushed();
     sandbox.chmod("d/x", 0o755);
     expect(&sandbox, &mut trees, &["d/x"], &[".", "d"]);
-    tick();
+    sandbox.tick();
     sandbox.chmod("d/e", 0o700);
     expect(&sandbox, &mut trees, &[], &[".", "d"]);
-    tick();
+    sandbox.tick();
     sandbox.chmod("d/e", 0o2775).chmod("a", 0o4711);
     expect(&sandbox, &mut trees, &["a"], &[".", "d"]);
 }
@@ -115,13 +112,13 @@ fn files_directories_and_links_that_become_each_other_are_seen() {
     let (sandbox, mut trees) = pushed();
     sandbox.remove("a").write("a/b/c", "deep");
     expect(&sandbox, &mut trees, &["a/b/c"], &[".", "a", "a/b"]);
-    tick();
+    sandbox.tick();
     sandbox.remove("d").write("d", "now a file");
     expect(&sandbox, &mut trees, &["d"], &["."]);
-    tick();
+    sandbox.tick();
     sandbox.remove("d").link("a", "d").remove("dangling").write("dangling", "file");
     expect(&sandbox, &mut trees, &["dangling"], &["."]);
-    tick();
+    sandbox.tick();
     sandbox.remove("a").link("f", "a");
     expect(&sandbox, &mut trees, &[], &["."]);
 }
@@ -131,16 +128,16 @@ fn new_and_deleted_names_are_seen() {
     let (sandbox, mut trees) = pushed();
     sandbox.write("d/e/new", "new");
     expect(&sandbox, &mut trees, &["d/e/new"], &[".", "d", "d/e"]);
-    tick();
+    sandbox.tick();
     sandbox.remove("d/e/new");
     expect(&sandbox, &mut trees, &[], &[".", "d", "d/e"]);
-    tick();
+    sandbox.tick();
     sandbox.remove("f");
     expect(&sandbox, &mut trees, &[], &["."]);
-    tick();
+    sandbox.tick();
     sandbox.write("f/g", "g").mkdir("d/empty/in/empty");
     expect(&sandbox, &mut trees, &["f/g"], &[".", "d", "d/empty", "d/empty/in", "d/empty/in/empty", "f"]);
-    tick();
+    sandbox.tick();
     sandbox.remove("empty");
     expect(&sandbox, &mut trees, &[], &["."]);
 }
@@ -150,7 +147,7 @@ fn an_edit_through_a_second_name_is_seen() {
     let (sandbox, mut trees) = pushed();
     fs::hard_link(sandbox.path("d/x"), sandbox.path("f/same")).unwrap();
     sandbox.push(&mut trees);
-    tick();
+    sandbox.tick();
     sandbox.write("f/same", "CONTENT X");
     expect(&sandbox, &mut trees, &["d/x", "f/same"], &[".", "d", "f"]);
 }
@@ -182,7 +179,7 @@ fn only_changed_blocks_are_appended() {
         sandbox.write(&format!("{at}/{at}/file"), "content");
     }
     let CacheUpdate::Rewritten(all) = sandbox.push(&mut trees).update else { panic!() };
-    tick();
+    sandbox.tick();
     sandbox.write("7/7/file", "changed");
     let CacheUpdate::Appended(some) = sandbox.push(&mut trees).update else { panic!() };
     assert!(some < all / 2, "{some} of {all} bytes");
@@ -200,7 +197,7 @@ fn garbage_is_cleared_out() {
         sandbox.write("d/changing", &round.to_string());
         let update = sandbox.push(&mut trees).update;
         rewritten += usize::from(matches!(update, CacheUpdate::Rewritten(_)));
-        tick();
+        sandbox.tick();
     }
     assert!((2..6).contains(&rewritten), "{rewritten}");
     let bytes = fs::metadata(sandbox.store.path().join("stat")).unwrap().len();

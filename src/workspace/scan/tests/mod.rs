@@ -21,6 +21,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::disk::{Dir, RootOf};
+use crate::format::stat_cache::StatKey;
 use crate::id::{ObjectId, ObjectKind};
 use crate::path::RelPath;
 use crate::tree::testing::MemoryTrees;
@@ -55,9 +56,23 @@ struct Pushed {
 impl Sandbox {
     /// A sandbox whose clock runs two minutes ahead, so that the times of all files are old enough to be relied on.
     fn new() -> Self {
-        let now_ns = rustix_now() + 120_000_000_000;
+        let now_ns = now_ns() + 120_000_000_000;
         let options = ScanOptions { threads: 2, ..ScanOptions::at(now_ns) };
-        Self { workspace: tempfile::tempdir().unwrap(), store: tempfile::tempdir().unwrap(), options }
+        let folder = temp_folder();
+        Self { workspace: tempfile::tempdir_in(&folder).unwrap(), store: tempfile::tempdir_in(&folder).unwrap(), options }
+    }
+
+    /// Waits until the clock that the file system uses has moved, so that the next change has a time of its own on any kernel.
+    fn tick(&self) {
+        let probe = self.store.path().join("probe");
+        let ctime = || {
+            fs::write(&probe, "x").unwrap();
+            StatKey::of(&rustix::fs::stat(&probe).unwrap()).ctime_ns
+        };
+        let before = ctime();
+        while ctime() == before {
+            std::thread::yield_now();
+        }
     }
 
     fn path(&self, path: &str) -> PathBuf {
@@ -231,27 +246,17 @@ fn totals(content: &Content) -> (u64, u64) {
     sums
 }
 
-fn rustix_now() -> i64 {
+/// The folder for temporary files of the build, on the disk that also has the program. `/tmp` is often in memory, where
+/// nothing is relied on.
+fn temp_folder() -> PathBuf {
+    let folder = match std::env::var_os("TMPDIR") {
+        Some(folder) => folder.into(),
+        None => std::env::current_exe().unwrap().ancestors().nth(3).unwrap().join("tmp"),
+    };
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn now_ns() -> i64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() as i64
-}
-
-/// Waits until the clock that file systems use has moved, so that the next change has a time of its own on any kernel.
-fn tick() {
-    let clock = || rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
-    let before = clock();
-    while clock() == before {
-        std::thread::yield_now();
-    }
-}
-
-/// Whether the folder for temporary files can be relied on; if not, a test that needs it says so.
-fn relies_on_temp_folder(test: &str) -> bool {
-    let sandbox = Sandbox::new();
-    let mut trees = MemoryTrees::default();
-    sandbox.write("x", "x").push(&mut trees);
-    let relies = sandbox.push(&mut trees).read.is_empty();
-    if !relies {
-        println!("{test}: skipped, the folder for temporary files is on a file system whose times are not relied on");
-    }
-    relies
 }

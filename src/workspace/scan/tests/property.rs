@@ -94,7 +94,7 @@ proptest! {
             });
             let with = sandbox.push(&mut trees);
             prop_assert_eq!(with.built, without.unwrap());
-            tick();
+            sandbox.tick();
         }
     }
 }

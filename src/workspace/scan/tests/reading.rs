@@ -13,7 +13,7 @@ fn open(sandbox: &Sandbox, path: &str) -> Result<String, OpenError> {
 #[test]
 fn only_files_below_the_root_are_opened() {
     let sandbox = Sandbox::new();
-    let outside = tempfile::tempdir().unwrap();
+    let outside = tempfile::tempdir_in(sandbox.store.path()).unwrap();
     fs::write(outside.path().join("x"), "outside").unwrap();
     sandbox.write("d/x", "inside").link(outside.path().to_str().unwrap(), "out").link("d", "in").link("d/x", "link");
     rustix::fs::mkfifoat(rustix::fs::CWD, sandbox.path("pipe"), rustix::fs::Mode::RWXU).unwrap();
@@ -72,7 +72,7 @@ fn directories_that_vanish_are_not_there() {
     sandbox.push(&mut trees);
     // The cache is told that the directory is the same while it is gone: as if it went after it was looked at from above.
     let cache = sandbox.cache();
-    let aside = tempfile::tempdir().unwrap();
+    let aside = tempfile::tempdir_in(sandbox.store.path()).unwrap();
     fs::rename(sandbox.path("a"), aside.path().join("a")).unwrap();
     let push = sandbox.push_into(&mut trees, cache, &sandbox.options);
     assert!(push.content.is_empty());

@@ -58,7 +58,7 @@ fn what_is_no_file_is_skipped_and_never_opened() {
         assert_eq!(skipped, [(&b"d/pipe"[..], "a named pipe"), (b"d/socket", "a socket")]);
         assert!(push.skipped.iter().all(|skipped| skipped.kind == SkipKind::Special));
     }
-    tick();
+    sandbox.tick();
     sandbox.remove("d/pipe").write("d/pipe", "a file now");
     let push = sandbox.push(&mut trees);
     assert_eq!((push.skipped.len(), push.read), (1, vec!["d/pipe".to_owned()]));
@@ -143,7 +143,7 @@ fn a_large_directory_is_recorded() {
     }
     let mut trees = MemoryTrees::default();
     assert_eq!(sandbox.push(&mut trees).read.len(), 5000);
-    tick();
+    sandbox.tick();
     sandbox.write("17", "x").remove("4711");
     assert_eq!(sandbox.push(&mut trees).trees, ["."]);
 }

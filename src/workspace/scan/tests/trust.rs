@@ -1,21 +1,17 @@
 //! When an equal `stat` is believed.
 
 use super::*;
-use crate::format::stat_cache::StatKey;
 use crate::workspace::scan::trust::{AgeRule, FileSystems};
 
 /// A sandbox with the real time.
 fn young() -> Sandbox {
     let mut sandbox = Sandbox::new();
-    sandbox.options.now_ns = rustix_now();
+    sandbox.options.now_ns = now_ns();
     sandbox
 }
 
 #[test]
 fn young_files_are_read_again_until_they_are_old() {
-    if !relies_on_temp_folder("young_files_are_read_again_until_they_are_old") {
-        return;
-    }
     let mut sandbox = young();
     let mut trees = MemoryTrees::default();
     sandbox.write("a", "1").write("d/b", "2");
@@ -36,15 +32,11 @@ fn young_files_are_read_again_until_they_are_old() {
 
 #[test]
 fn the_age_can_be_set() {
-    if !relies_on_temp_folder("the_age_can_be_set") {
-        return;
-    }
     let mut sandbox = young();
     let mut trees = MemoryTrees::default();
     sandbox.write("a", "1");
-    tick();
-    tick();
-    (sandbox.options.now_ns, sandbox.options.stat_trust_age_ms) = (rustix_now(), 0);
+    sandbox.tick();
+    (sandbox.options.now_ns, sandbox.options.stat_trust_age_ms) = (now_ns(), 0);
     assert_eq!(sandbox.push(&mut trees).read.len(), 1);
     assert_eq!(sandbox.push(&mut trees).read.len(), 0);
 }
