@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | 0 | [`limits`] | every bound and default |
 //! | 1 | [`id`], [`path`] | ids and hashing; names and relative paths that are safe |
-//! | 2 | [`format`] | the bytes of everything on disk |
+//! | 2 | [`mod@format`] | the bytes of everything on disk |
 //! | 3 | [`disk`] | the only writes to files of the store |
 //! | 4 | [`tree`] | trees of a whole workspace: walk, compare |
 //! | 5 | [`store`] | objects by id: segments, index, deltas, chunks |
