@@ -32,7 +32,8 @@ pub enum Job {
 
 /// Divides files into jobs. Large files come first, so that the last job to end is a short one. Groups are made of files that
 /// end alike and, as far as there are enough of them, lie in one folder: such files have most in common. (Measured on a first push
-/// of a TypeScript project: ending before folder takes 2 % off the text, 512 KiB instead of 256 KiB another 4 %.)
+/// of a TypeScript project, 15.5 MB stored of which most is pictures: ending before folder saves 67 kB, 512 KiB instead of
+/// 256 KiB another 130 kB.)
 pub fn divide(files: &mut [ToRead]) -> Vec<Job> {
     files.sort_by_cached_key(|file| group_key(&file.path));
     let mut large: Vec<usize> = (0..files.len()).filter(|&place| chunked(files[place].bytes)).collect();
