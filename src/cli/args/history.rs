@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use lua_store::format::record::VersionNumber;
 use lua_store::limits::LIST_ROWS_DEFAULT;
+use lua_store::ops::Revision;
 
-use super::value::parse_version;
+use super::value::parse_revision;
 use super::{PushArgs, VersionDiffArgs};
 
 /// `source …`
@@ -69,11 +69,11 @@ pub struct RollbackArgs {
 #[group(required = true, multiple = false)]
 pub struct RollbackTarget {
     /// The version to bring back
-    #[arg(long, value_name = "N", value_parser = parse_version)]
-    pub version: Option<VersionNumber>,
+    #[arg(long, value_name = "N", value_parser = parse_revision)]
+    pub version: Option<Revision>,
     /// The same, without the flag
-    #[arg(value_name = "N", value_parser = parse_version)]
-    pub number: Option<VersionNumber>,
+    #[arg(value_name = "N", value_parser = parse_revision)]
+    pub number: Option<Revision>,
 }
 
 /// How a rollback is done.
@@ -107,8 +107,8 @@ pub struct UndoArgs {
 )]
 pub struct RestoreArgs {
     /// The version; else the active one
-    #[arg(long, value_name = "N", value_parser = parse_version)]
-    pub version: Option<VersionNumber>,
+    #[arg(long, value_name = "N", value_parser = parse_revision)]
+    pub version: Option<Revision>,
     /// Write into DIR, which must be empty or not exist yet, instead of into the workspace
     #[arg(long, value_name = "DIR")]
     pub to: Option<PathBuf>,
@@ -128,16 +128,16 @@ pub struct RestoreArgs {
 #[command(after_help = "Examples:\n  {lua} version promote 5")]
 pub struct PromoteArgs {
     /// The version
-    #[arg(value_name = "N", value_parser = parse_version)]
-    pub version: VersionNumber,
+    #[arg(value_name = "N", value_parser = parse_revision)]
+    pub version: Revision,
 }
 
 /// Show everything about one version
 #[derive(Debug, Args)]
 pub struct ShowArgs {
     /// The version
-    #[arg(value_name = "N", value_parser = parse_version)]
-    pub version: VersionNumber,
+    #[arg(value_name = "N", value_parser = parse_revision)]
+    pub version: Revision,
 }
 
 /// Delete the contents of a version; its entry stays in the log, marked
@@ -146,8 +146,8 @@ pub struct ShowArgs {
 #[derive(Debug, Args)]
 pub struct DeleteArgs {
     /// The version
-    #[arg(value_name = "N", value_parser = parse_version)]
-    pub version: VersionNumber,
+    #[arg(value_name = "N", value_parser = parse_revision)]
+    pub version: Revision,
     /// Do not ask
     #[arg(long)]
     pub force: bool,

@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use lua_store::format::record::VersionNumber;
+use lua_store::ops::Revision;
 
-use super::value::parse_version;
+use super::value::parse_revision;
 
 /// Make a folder a workspace, with its history in .lua (a first push does it too)
 #[derive(Debug, Args)]
@@ -99,11 +99,11 @@ pub struct DiffArgs {
 #[derive(Debug, Args)]
 pub struct VersionDiffArgs {
     /// The older version
-    #[arg(value_parser = parse_version)]
-    pub a: VersionNumber,
+    #[arg(value_parser = parse_revision)]
+    pub a: Revision,
     /// The newer version
-    #[arg(value_parser = parse_version)]
-    pub b: VersionNumber,
+    #[arg(value_parser = parse_revision)]
+    pub b: Revision,
     /// Only these paths
     #[arg(value_name = "PATH")]
     pub paths: Vec<OsString>,

@@ -2,8 +2,7 @@
 
 use std::ffi::OsString;
 
-use lua_store::format::record::VersionNumber;
-use lua_store::ops::{self, DiffForm, DiffOptions, DiffSide};
+use lua_store::ops::{self, DiffForm, DiffOptions, DiffSide, Revision};
 
 use crate::cli::args::{DiffArgs, DiffFormArgs, VersionDiffArgs, looks_like_version};
 use crate::cli::exit::Exit;
@@ -13,15 +12,17 @@ use crate::cli::{json, paths, render, terminal};
 
 pub fn diff(session: &Session, args: &DiffArgs) -> Outcome {
     let Words { from, to, paths } = Words::read(&args.words, &args.paths);
-    compare(session, from, to.map_or(DiffSide::Workspace, DiffSide::Version), &paths, args.form)
+    compare(session, from.as_ref(), to.as_ref(), &paths, args.form)
 }
 
 pub fn version_diff(session: &Session, args: &VersionDiffArgs) -> Outcome {
-    compare(session, Some(args.a), DiffSide::Version(args.b), &args.paths, args.form)
+    compare(session, Some(&args.a), Some(&args.b), &args.paths, args.form)
 }
 
-fn compare(session: &Session, from: Option<VersionNumber>, to: DiffSide, words: &[OsString], form: DiffFormArgs) -> Outcome {
+fn compare(session: &Session, from: Option<&Revision>, to: Option<&Revision>, words: &[OsString], form: DiffFormArgs) -> Outcome {
     let mut workspace = session.open()?;
+    let from = from.map(|from| workspace.resolve(from)).transpose()?;
+    let to = to.map(|to| workspace.resolve(to)).transpose()?.map_or(DiffSide::Workspace, DiffSide::Version);
     let paths = paths::patterns(workspace.root(), session.folder(), words)?;
     let form = match form {
         DiffFormArgs { stat: true, .. } => DiffForm::Stat,
@@ -38,8 +39,8 @@ fn compare(session: &Session, from: Option<VersionNumber>, to: DiffSide, words: 
 /// What the words of a command line mean: `[A [B]] [PATH]…`.
 #[derive(Debug, PartialEq, Eq)]
 struct Words {
-    from: Option<VersionNumber>,
-    to: Option<VersionNumber>,
+    from: Option<Revision>,
+    to: Option<Revision>,
     paths: Vec<OsString>,
 }
 
@@ -48,7 +49,7 @@ impl Words {
     fn read(words: &[OsString], after_dashes: &[OsString]) -> Self {
         let version = |index: usize| words.get(index).and_then(|word| looks_like_version(word));
         let from = version(0);
-        let to = from.and_then(|_| version(1));
+        let to = from.as_ref().and_then(|_| version(1));
         let versions = usize::from(from.is_some()) + usize::from(to.is_some());
         Self { from, to, paths: [&words[versions..], after_dashes].concat() }
     }
@@ -58,19 +59,19 @@ impl Words {
 mod tests {
     use super::*;
 
-    fn words(before: &[&str], after: &[&str]) -> (Option<u64>, Option<u64>, Vec<String>) {
+    fn words(before: &[&str], after: &[&str]) -> (Option<String>, Option<String>, Vec<String>) {
         let own = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
         let Words { from, to, paths } = Words::read(&own(before), &own(after));
         let paths = paths.into_iter().map(|path| path.into_string().unwrap()).collect();
-        (from.map(|from| from.0), to.map(|to| to.0), paths)
+        (from.map(|from| from.to_string()), to.map(|to| to.to_string()), paths)
     }
 
     #[test]
     fn versions_come_first_and_paths_after() {
         assert_eq!(words(&[], &[]), (None, None, vec![]));
-        assert_eq!(words(&["v3"], &[]), (Some(3), None, vec![]));
-        assert_eq!(words(&["3", "v5", "7"], &["9"]), (Some(3), Some(5), vec!["7".into(), "9".into()]));
+        assert_eq!(words(&["v3"], &[]), (Some("v3".into()), None, vec![]));
+        assert_eq!(words(&["3", "v5", "7"], &["9"]), (Some("v3".into()), Some("v5".into()), vec!["7".into(), "9".into()]));
         assert_eq!(words(&["src", "5"], &[]), (None, None, vec!["src".into(), "5".into()]));
-        assert_eq!(words(&["3", "src", "5"], &[]), (Some(3), None, vec!["src".into(), "5".into()]));
+        assert_eq!(words(&["3", "src", "5"], &[]), (Some("v3".into()), None, vec!["src".into(), "5".into()]));
     }
 }

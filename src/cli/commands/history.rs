@@ -18,9 +18,9 @@ pub fn list(session: &Session, args: &ListArgs) -> Outcome {
 
 pub fn show(session: &Session, args: &ShowArgs) -> Outcome {
     let workspace = session.open()?;
-    let row = ops::version(&workspace, args.version)?;
+    let row = ops::version(&workspace, workspace.resolve(&args.version)?)?;
     let (_, active) = ops::list(&workspace, Some(1))?;
-    let is_active = active == Some(args.version);
+    let is_active = active == Some(row.record.number);
     let in_words = |page: &mut _| render::show::put(page, &row, is_active, &LocalClock::of_system());
     session.answer(|| json::history::version(&row, active), in_words)?;
     Ok(Exit::Done)
@@ -29,7 +29,7 @@ pub fn show(session: &Session, args: &ShowArgs) -> Outcome {
 pub fn delete(session: &Session, args: &DeleteArgs) -> Outcome {
     prompt::require_somebody_to_ask(session, args.force)?;
     let mut workspace = session.open()?;
-    let version = ops::version(&workspace, args.version)?.record.number;
+    let version = ops::version(&workspace, workspace.resolve(&args.version)?)?.record.number;
     if !args.force {
         prompt::confirm(&format!("Delete the contents of {version} for good?"))?;
     }

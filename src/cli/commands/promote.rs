@@ -10,7 +10,9 @@ use crate::cli::session::Session;
 use crate::cli::{json, render};
 
 pub fn promote(session: &Session, args: &PromoteArgs) -> Outcome {
-    let outcome = ops::promote(&mut session.open()?, args.version, session.host())?;
+    let mut workspace = session.open()?;
+    let version = workspace.resolve(&args.version)?;
+    let outcome = ops::promote(&mut workspace, version, session.host())?;
     session.answer(|| json::history::promoted(&outcome), |page| render::promote::put(page, &outcome))?;
     Ok(Exit::Done)
 }

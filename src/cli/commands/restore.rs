@@ -12,7 +12,7 @@ pub fn restore(session: &Session, args: RestoreArgs) -> Outcome {
     let mut workspace = session.open()?;
     let folder = args.to.map(|to| session.folder().join(to));
     let options = RestoreOptions {
-        version: args.version,
+        version: args.version.map(|version| workspace.resolve(&version)).transpose()?,
         target: folder.clone().map_or(RestoreTarget::Workspace, RestoreTarget::Directory),
         patterns: paths::patterns(workspace.root(), session.folder(), &args.patterns)?,
         by: environment::author(args.by),

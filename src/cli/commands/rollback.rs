@@ -16,7 +16,9 @@ pub fn rollback(session: &Session, args: RollbackArgs) -> Outcome {
     let target = args.target.version.or(args.target.number);
     let target = target.ok_or_else(|| Failure::Usage("say which version to bring back: --version N".to_owned()))?;
     require_leave(session, &args.how)?;
-    roll_back_to(session, &mut session.open()?, target, args.how)
+    let mut workspace = session.open()?;
+    let target = workspace.resolve(&target)?;
+    roll_back_to(session, &mut workspace, target, args.how)
 }
 
 pub fn undo(session: &Session, args: UndoArgs) -> Outcome {
