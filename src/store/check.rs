@@ -72,7 +72,7 @@ impl Check {
     }
 
     fn take(&mut self, store: &Store, location: Location) {
-        let decoded = match store.with_idle_reader(|reader| reader.decode(location)) {
+        let decoded = match store.with_idle_reader(|reader| reader.decode_whole(location)) {
             Ok(decoded) => decoded,
             Err(error) => return self.damage(location.segment(), u64::from(location.offset()), &error),
         };

@@ -3,7 +3,7 @@
 //! The four bytes of zstd's magic number, its content size and its checksum are left out: the frame's header and the ids
 //! say all that. Small deltas are a few dozen bytes, so a dozen bytes of overhead matter.
 
-use zstd_safe::{CCtx, CParameter, DCtx, DParameter, FrameFormat, ResetDirective};
+use zstd_safe::{CCtx, CParameter, DCtx, DParameter, FrameFormat, InBuffer, OutBuffer, ResetDirective};
 
 use super::{StoreError, StoreResult};
 use crate::limits::{FRAME_RAW_BYTES_MAX, SAMPLE_BYTES, SAMPLE_FROM_BYTES, ZSTD_LEVEL, ZSTD_WINDOW_LOG_MAX};
@@ -12,6 +12,9 @@ use crate::limits::{FRAME_RAW_BYTES_MAX, SAMPLE_BYTES, SAMPLE_FROM_BYTES, ZSTD_L
 const DELTA_CLEAR_GAIN: usize = 4;
 /// Compressing must save at least one byte in this many, else the content is stored as it is.
 const GAIN_MIN_SHARE: usize = 32;
+
+/// How a dictionary of zstd begins (RFC 8878, section 5).
+const DICTIONARY_MAGIC: [u8; 4] = 0xec30_a437_u32.to_le_bytes();
 
 /// How a content was encoded.
 pub enum Encoded {
@@ -109,23 +112,100 @@ fn compress_in(context: &mut CCtx<'_>, content: &[u8]) -> StoreResult<Vec<u8>> {
     Ok(compressed)
 }
 
-/// Decompresses a payload to exactly `raw_bytes` bytes, which the frame's header bounds.
-pub fn decompress(payload: &[u8], prefix: Option<&[u8]>, raw_bytes: usize) -> StoreResult<Vec<u8>> {
-    if raw_bytes > FRAME_RAW_BYTES_MAX {
-        return Err(StoreError::TooLarge { bytes: raw_bytes as u64, bytes_max: FRAME_RAW_BYTES_MAX as u64 });
+/// Decompresses whole payloads; one for each thread. Setting a context up costs more than most deltas do.
+pub struct Decoder {
+    context: DCtx<'static>,
+}
+
+impl std::fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Decoder")
     }
+}
+
+impl Decoder {
+    /// A decompressor; fails when there is no memory for its tables.
+    pub fn new() -> StoreResult<Self> {
+        Ok(Self { context: new_decompressor()? })
+    }
+
+    /// Decompresses a payload to exactly `raw_bytes` bytes, which the frame's header bounds.
+    pub fn decode(&mut self, payload: &[u8], prefix: Option<&[u8]>, raw_bytes: usize) -> StoreResult<Vec<u8>> {
+        if raw_bytes > FRAME_RAW_BYTES_MAX {
+            return Err(StoreError::TooLarge { bytes: raw_bytes as u64, bytes_max: FRAME_RAW_BYTES_MAX as u64 });
+        }
+        let mut content = Vec::with_capacity(raw_bytes);
+        let written = match prefix {
+            // What begins as a dictionary does would be taken for one.
+            Some(prefix) if prefix.starts_with(&DICTIONARY_MAGIC) => {
+                let mut context = new_decompressor()?;
+                context.ref_prefix(prefix).map_err(codec_error)?;
+                context.decompress(&mut content, payload)
+            }
+            Some(prefix) => self.context.decompress_using_dict(&mut content, payload, prefix),
+            None => self.context.decompress_using_dict(&mut content, payload, &[]),
+        };
+        if written.map_err(codec_error)? != raw_bytes {
+            return Err(StoreError::Codec("a frame's content is shorter than its header says"));
+        }
+        Ok(content)
+    }
+}
+
+/// Decompresses a payload from its beginning as far as is asked for, and goes on from there when more is: one object of a group
+/// needs nothing of what stands behind it.
+pub struct Inflater {
+    context: DCtx<'static>,
+    consumed_bytes: usize,
+    /// What zstd wants to see next, in bytes: a whole block, so that it need not keep a part of one.
+    next_bytes: usize,
+}
+
+impl std::fmt::Debug for Inflater {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Inflater")
+    }
+}
+
+impl Inflater {
+    /// A decompressor; fails when there is no memory for its tables.
+    pub fn new() -> StoreResult<Self> {
+        Ok(Self { context: new_decompressor()?, consumed_bytes: 0, next_bytes: 1 })
+    }
+
+    /// Goes back to the beginning, of this payload or of another one.
+    pub fn begin(&mut self) -> StoreResult<()> {
+        self.context.reset(ResetDirective::SessionOnly).map_err(codec_error)?;
+        (self.consumed_bytes, self.next_bytes) = (0, 1);
+        Ok(())
+    }
+
+    /// Goes on until `content` has at least `wanted_bytes` bytes. `content` has what was decompressed since the beginning, and room
+    /// for all: no more than its capacity is ever written.
+    pub fn inflate(&mut self, payload: &[u8], content: &mut Vec<u8>, wanted_bytes: usize) -> StoreResult<()> {
+        while content.len() < wanted_bytes {
+            let rest = payload.get(self.consumed_bytes..).unwrap_or_default();
+            let mut input = InBuffer::around(&rest[..self.next_bytes.min(rest.len())]);
+            let written = content.len();
+            let mut output = OutBuffer::around_pos(content, written);
+            let hint_bytes = self.context.decompress_stream(&mut output, &mut input).map_err(codec_error)?;
+            let (consumed, written_more) = (input.pos(), output.pos() - written);
+            self.consumed_bytes += consumed;
+            self.next_bytes = hint_bytes.max(1);
+            let has_ended = hint_bytes == 0 || (consumed == 0 && written_more == 0);
+            if has_ended && content.len() < wanted_bytes {
+                return Err(StoreError::Codec("a frame's content is shorter than its header says"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn new_decompressor<'a>() -> StoreResult<DCtx<'a>> {
     let mut context = DCtx::try_create().ok_or(StoreError::Codec("no memory for a decompression context"))?;
     context.set_parameter(DParameter::Format(FrameFormat::Magicless)).map_err(codec_error)?;
     context.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX)).map_err(codec_error)?;
-    if let Some(prefix) = prefix {
-        context.ref_prefix(prefix).map_err(codec_error)?;
-    }
-    let mut content = Vec::with_capacity(raw_bytes);
-    let written = context.decompress(&mut content, payload).map_err(codec_error)?;
-    if written != raw_bytes {
-        return Err(StoreError::Codec("a frame's content is shorter than its header says"));
-    }
-    Ok(content)
+    Ok(context)
 }
 
 fn shrinks(compressed_bytes: usize, raw_bytes: usize) -> bool {
@@ -145,6 +225,36 @@ fn codec_error(code: zstd_safe::ErrorCode) -> StoreError {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn decompress(payload: &[u8], prefix: Option<&[u8]>, raw_bytes: usize) -> StoreResult<Vec<u8>> {
+        Decoder::new().unwrap().decode(payload, prefix, raw_bytes)
+    }
+
+    #[test]
+    fn a_decoder_forgets_the_former_prefix() {
+        let before = text();
+        let mut after = before.clone();
+        after[5] ^= 1;
+        let mut encoder = Encoder::new().unwrap();
+        let Encoded::Delta(delta) = encoder.encode(&after, Some(&before)).unwrap() else { panic!("no delta") };
+        let Encoded::Zstd(alone) = encoder.encode(&before, None).unwrap() else { panic!("not compressed") };
+        let mut decoder = Decoder::new().unwrap();
+        for _ in 0..2 {
+            assert_eq!(decoder.decode(&delta, Some(&before), after.len()).unwrap(), after);
+            assert_eq!(decoder.decode(&alone, None, before.len()).unwrap(), before);
+            assert!(decoder.decode(&delta, None, after.len()).is_err());
+        }
+    }
+
+    #[test]
+    fn a_prefix_that_looks_like_a_dictionary_is_a_prefix() {
+        let before = [&DICTIONARY_MAGIC[..], &text()[..]].concat();
+        let mut after = before.clone();
+        after[5000] ^= 1;
+        let encoded = Encoder::new().unwrap().encode(&after, Some(&before)).unwrap();
+        assert!(matches!(encoded, Encoded::Delta(_)));
+        assert_eq!(decode(&encoded, &after, &before), after);
+    }
 
     fn decode(encoded: &Encoded, content: &[u8], prefix: &[u8]) -> Vec<u8> {
         match encoded {
@@ -181,7 +291,38 @@ mod tests {
         assert!(matches!(decompress(&payload, None, usize::MAX), Err(StoreError::TooLarge { .. })));
     }
 
+    /// Many blocks, so that there is something to stop behind.
+    fn text() -> Vec<u8> {
+        (0..60_000u32).flat_map(|n| format!("{:x} ", n.wrapping_mul(2_654_435_761)).into_bytes()).collect()
+    }
+
+    #[test]
+    fn a_part_is_had_without_the_rest() {
+        let content = text();
+        let Encoded::Zstd(payload) = Encoder::new().unwrap().encode(&content, None).unwrap() else { panic!("not compressed") };
+        let mut inflater = Inflater::new().unwrap();
+        let mut part = Vec::with_capacity(content.len());
+        inflater.inflate(&payload[..payload.len() / 2], &mut part, 1000).unwrap();
+        assert!(part.len() >= 1000 && part.len() <= 1 << 17, "{}", part.len());
+        for wanted in [1000, 200_000, content.len()] {
+            inflater.inflate(&payload, &mut part, wanted).unwrap();
+            assert!(content.starts_with(&part) && part.len() >= wanted);
+        }
+        assert!(matches!(inflater.inflate(&payload, &mut part, content.len() + 1), Err(StoreError::Codec(_))));
+        inflater.begin().unwrap();
+        let mut again = Vec::with_capacity(content.len());
+        inflater.inflate(&payload, &mut again, 1).unwrap();
+        assert!(content.starts_with(&again));
+    }
+
     proptest! {
+        #[test]
+        fn any_payload_is_inflated_without_panic(payload: Vec<u8>, wanted in 0usize..100_000) {
+            let mut content = Vec::with_capacity(wanted);
+            let _ = Inflater::new().unwrap().inflate(&payload, &mut content, wanted);
+            prop_assert!(content.len() <= content.capacity());
+        }
+
         #[test]
         fn contents_come_back(content: Vec<u8>, prefix: Vec<u8>) {
             let encoded = Encoder::new().unwrap().encode(&content, Some(&prefix)).unwrap();

@@ -1,12 +1,13 @@
 //! Reads objects: finds their frames, decodes chains of deltas, and checks every object against its id.
 //!
 //! Frames that were decoded lately are kept, up to [`FRAME_CACHE_BYTES`], because neighbours share a group and versions
-//! of a file share a chain.
+//! of a file share a chain. Of a group only what stands before the end of the wanted object is decoded, and more when more is
+//! asked for: who wants one small file out of half a megabyte should not pay for all of it.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::codec::decompress;
+use super::codec::{Decoder, Inflater};
 use super::{Location, Store, StoreError, StoreResult};
 use crate::disk::Map;
 use crate::format::chunk_list::ChunkList;
@@ -24,7 +25,33 @@ type FramePlace = Location;
 #[derive(Clone, Debug)]
 pub(super) struct Decoded {
     pub header: Arc<FrameHeader>,
+    /// Of a group perhaps only the beginning, though it holds what was asked for.
     pub content: Arc<Vec<u8>>,
+}
+
+impl Decoded {
+    fn covers(&self, extent: Extent) -> bool {
+        self.content.len() >= extent.bytes_of(&self.header)
+    }
+}
+
+/// How much of a frame is wanted.
+#[derive(Clone, Copy, Debug)]
+enum Extent {
+    /// Everything up to the end of this object.
+    Member(u16),
+    Whole,
+}
+
+impl Extent {
+    /// How many bytes of the frame's content that is. An object that is not in the frame is looked for in all of it.
+    fn bytes_of(self, header: &FrameHeader) -> usize {
+        let range = match self {
+            Self::Member(member) => header.member_range(member),
+            Self::Whole => None,
+        };
+        range.map_or(header.raw_bytes as usize, |range| range.end)
+    }
 }
 
 /// What a reader keeps between reads.
@@ -32,21 +59,56 @@ pub(super) struct Decoded {
 pub(super) struct ReaderState {
     frames: HashMap<FramePlace, Decoded>,
     order: VecDeque<FramePlace>,
+    /// Room that the kept frames take when they are decoded in full, in bytes.
     cached_bytes: usize,
+    /// Goes on in the group that was begun last.
+    inflater: Option<(FramePlace, Inflater)>,
+    decoder: Option<Decoder>,
 }
 
 impl ReaderState {
     fn keep(&mut self, place: FramePlace, decoded: &Decoded) {
-        if decoded.content.len() > FRAME_CACHE_BYTES / 2 || self.frames.contains_key(&place) {
+        let frame_bytes = |decoded: &Decoded| decoded.header.raw_bytes as usize;
+        if frame_bytes(decoded) > FRAME_CACHE_BYTES / 2 {
             return;
         }
-        self.cached_bytes += decoded.content.len();
-        self.frames.insert(place, decoded.clone());
+        if self.frames.insert(place, decoded.clone()).is_some() {
+            return;
+        }
+        self.cached_bytes += frame_bytes(decoded);
         self.order.push_back(place);
         while self.cached_bytes > FRAME_CACHE_BYTES {
             let Some(oldest) = self.order.pop_front() else { return };
-            self.cached_bytes -= self.frames.remove(&oldest).map_or(0, |decoded| decoded.content.len());
+            self.cached_bytes -= self.frames.remove(&oldest).map_or(0, |decoded| frame_bytes(&decoded));
         }
+    }
+
+    fn decoder(&mut self) -> StoreResult<&mut Decoder> {
+        match &mut self.decoder {
+            Some(decoder) => Ok(decoder),
+            none => Ok(none.insert(Decoder::new()?)),
+        }
+    }
+
+    /// The content of a group as far as `wanted_bytes`. What is kept of it is continued if it was the last one begun; else the group
+    /// is decoded anew, and in full if it was met before: then more of it will be wanted.
+    fn inflate(&mut self, place: FramePlace, header: &FrameHeader, payload: &[u8], wanted_bytes: usize) -> StoreResult<Vec<u8>> {
+        let raw_bytes = header.raw_bytes as usize;
+        let kept = self.frames.get_mut(&place).map(|decoded| std::mem::take(&mut decoded.content));
+        let is_met_again = kept.is_some();
+        let (mut content, mut inflater) = match (kept, self.inflater.take()) {
+            (Some(kept), Some((last, inflater))) if last == place => (Arc::unwrap_or_clone(kept), inflater),
+            (_, Some((_, mut inflater))) => {
+                inflater.begin()?;
+                (Vec::new(), inflater)
+            }
+            (_, None) => (Vec::new(), Inflater::new()?),
+        };
+        let wanted_bytes = if is_met_again && content.is_empty() { raw_bytes } else { wanted_bytes };
+        content.reserve_exact(raw_bytes - content.len());
+        inflater.inflate(payload, &mut content, wanted_bytes)?;
+        self.inflater = Some((place, inflater));
+        Ok(content)
     }
 }
 
@@ -183,13 +245,24 @@ impl<'s> Reader<'s> {
         })
     }
 
-    /// Decodes the frame at a location, and the frames its deltas need, without recursion.
+    /// Decodes the frame at a location at least up to the end of the object there.
     pub(super) fn decode(&mut self, location: Location) -> StoreResult<Decoded> {
+        self.decode_chain(location, Extent::Member(location.member()))
+    }
+
+    /// Decodes all of the frame at a location.
+    pub(super) fn decode_whole(&mut self, location: Location) -> StoreResult<Decoded> {
+        self.decode_chain(location, Extent::Whole)
+    }
+
+    /// Decodes a frame, and the frames its deltas need, without recursion.
+    fn decode_chain(&mut self, location: Location, extent: Extent) -> StoreResult<Decoded> {
         // The frames from the one asked for down to one that stands alone or is at hand, and the member meant in each.
         let mut chain = vec![location];
         let mut decoded = loop {
             let last = chain[chain.len() - 1];
-            if let Some(decoded) = self.state.frames.get(&place_of(last)) {
+            let extent = if chain.len() == 1 { extent } else { Extent::Member(last.member()) };
+            if let Some(decoded) = self.state.frames.get(&place_of(last)).filter(|decoded| decoded.covers(extent)) {
                 break decoded.clone();
             }
             if chain.len() > usize::from(DELTA_DEPTH_MAX) + 1 {
@@ -197,7 +270,7 @@ impl<'s> Reader<'s> {
             }
             match self.base_of(last)? {
                 Some(base) => chain.push(base),
-                None => break self.decode_frame(last, None)?,
+                None => break self.decode_frame(last, extent, None)?,
             }
         };
         while chain.len() > 1 {
@@ -205,7 +278,7 @@ impl<'s> Reader<'s> {
             chain.pop();
             let range = decoded.header.member_range(base.member()).ok_or(StoreError::Codec("a delta's base has fewer members"))?;
             let place = chain[chain.len() - 1];
-            decoded = self.decode_frame(place, Some(&decoded.content[range]))?;
+            decoded = self.decode_frame(place, Extent::Whole, Some(&decoded.content[range]))?;
         }
         Ok(decoded)
     }
@@ -247,26 +320,35 @@ impl<'s> Reader<'s> {
         found.ok_or(StoreError::Missing { kind, id: *id })
     }
 
-    fn decode_frame(&mut self, location: Location, prefix: Option<&[u8]>) -> StoreResult<Decoded> {
-        let decoded = self.with_frame(location, |frame| {
+    fn decode_frame(&mut self, location: Location, extent: Extent, prefix: Option<&[u8]>) -> StoreResult<Decoded> {
+        let Self { store, state } = self;
+        let place = place_of(location);
+        let decoded = with_frame(store, location, |frame| {
             let raw_bytes = frame.header.raw_bytes as usize;
-            let content = match frame.header.coding {
-                Coding::Raw => frame.payload.to_vec(),
-                Coding::Zstd => decompress(frame.payload, None, raw_bytes)?,
-                Coding::Delta { .. } => decompress(frame.payload, prefix, raw_bytes)?,
+            let content = match (&frame.header.coding, &frame.header.content) {
+                (Coding::Raw, _) => frame.payload.to_vec(),
+                (Coding::Zstd, Content::Group(_)) if raw_bytes <= FRAME_CACHE_BYTES / 2 => {
+                    state.inflate(place, &frame.header, frame.payload, extent.bytes_of(&frame.header))?
+                }
+                (Coding::Zstd, _) => state.decoder()?.decode(frame.payload, None, raw_bytes)?,
+                (Coding::Delta { .. }, _) => state.decoder()?.decode(frame.payload, prefix, raw_bytes)?,
             };
             Ok(Decoded { header: Arc::new(frame.header), content: Arc::new(content) })
         })?;
-        self.state.keep(place_of(location), &decoded);
+        self.state.keep(place, &decoded);
         Ok(decoded)
     }
 
     fn with_frame<T>(&self, location: Location, work: impl FnOnce(Frame<'_>) -> StoreResult<T>) -> StoreResult<T> {
-        let offset = u64::from(location.offset());
-        let map: Arc<Map> = self.store.segments.map(location.segment(), offset)?.ok_or(StoreError::Codec("a segment is not there"))?;
-        let bytes = map.get(location.offset() as usize..).ok_or(StoreError::Codec("a segment ends before the frame"))?;
-        work(Frame::parse(bytes)?)
+        with_frame(self.store, location, work)
     }
+}
+
+fn with_frame<T>(store: &Store, location: Location, work: impl FnOnce(Frame<'_>) -> StoreResult<T>) -> StoreResult<T> {
+    let offset = u64::from(location.offset());
+    let map: Arc<Map> = store.segments.map(location.segment(), offset)?.ok_or(StoreError::Codec("a segment is not there"))?;
+    let bytes = map.get(location.offset() as usize..).ok_or(StoreError::Codec("a segment ends before the frame"))?;
+    work(Frame::parse(bytes)?)
 }
 
 enum Verified {

@@ -247,7 +247,7 @@ impl Store {
     /// The ids of the objects in a frame, computed from its content. A frame that cannot be decoded has none.
     fn entries_of(&self, location: Location) -> StoreResult<Vec<(ObjectId, Location)>> {
         self.with_idle_reader(|reader| {
-            let decoded = reader.decode(location)?;
+            let decoded = reader.decode_whole(location)?;
             if decoded.header.content == Content::ChunkList {
                 return Ok(vec![(ChunkList::decode(&decoded.content)?.whole, location)]);
             }

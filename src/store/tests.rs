@@ -131,6 +131,34 @@ fn groups_share_a_frame() {
 }
 
 #[test]
+fn members_of_groups_are_read_in_any_order() {
+    let test = TestStore::new();
+    let store = test.open();
+    let batch = store.batch();
+    let mut writer = Writer::new(&store, &batch).unwrap();
+    // Three groups of many zstd blocks each; the last member of each is empty.
+    let hex = |seed: u64| noise(seed, 6000).iter().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes();
+    let content = |group: u64, member: u64| if member == 39 { Vec::new() } else { hex(group * 100 + member) };
+    let mut all = Vec::new();
+    for group in 0..3 {
+        let contents: Vec<Vec<u8>> = (0..40).map(|member| content(group, member)).collect();
+        let slices: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
+        let ids = writer.put_group(ObjectKind::Blob, &slices).unwrap();
+        all.extend(ids.into_iter().zip(contents));
+    }
+    drop(writer);
+    store.publish(batch, b"r").unwrap();
+    for stride in [1, 7, 41, 43, 77, 113] {
+        let store = test.open();
+        let mut reader = store.reader();
+        for step in 0..all.len() {
+            let (id, content) = &all[step * stride % all.len()];
+            assert_eq!(&reader.read(ObjectKind::Blob, id, 1 << 20).unwrap(), content, "stride {stride}, step {step}");
+        }
+    }
+}
+
+#[test]
 fn a_large_batch_becomes_a_segment_of_its_own() {
     let test = TestStore::new();
     let store = test.open();

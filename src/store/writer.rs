@@ -55,11 +55,20 @@ impl<'s> Writer<'s> {
             return Ok(self.put_stream(kind, content, base)?.0);
         }
         let id = ObjectId::of(kind, content);
-        if !self.is_known(kind, &id)? {
-            let base = base.and_then(|base| self.base(kind, base));
-            self.add(kind, Content::Single, id, content, base)?;
-        }
+        self.put_as(kind, &id, content, base)?;
         Ok(id)
+    }
+
+    /// The same for a content whose id is known.
+    pub fn put_as(&mut self, kind: ObjectKind, id: &ObjectId, content: &[u8], base: Option<&ObjectId>) -> StoreResult<()> {
+        if chunked(content.len() as u64) {
+            return self.put_stream(kind, content, base).map(drop);
+        }
+        if !self.is_known(kind, id)? {
+            let base = base.and_then(|base| self.base(kind, base));
+            self.add(kind, Content::Single, *id, content, base)?;
+        }
+        Ok(())
     }
 
     /// Puts several small objects together, so that they share their context. Gives their ids.

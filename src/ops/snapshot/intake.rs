@@ -41,14 +41,16 @@ pub struct Route<'a> {
     pub batch: Option<&'a Batch>,
     /// Most threads that read.
     pub threads: usize,
+    /// Looks in the store for contents that the newest version has as well, and puts those again that are damaged there.
+    pub mends: bool,
 }
 
 /// Reads all files. `on_taken` gets the place of each file in the list and what reading it gave, in no order, on the calling
 /// thread.
 pub fn take_in(route: Route<'_>, files: &[ToRead], jobs: &[Job], host: &dyn Host, on_taken: &mut dyn FnMut(usize, Taken)) -> OpsResult<()> {
     let total = files.iter().map(|file| file.bytes).sum();
-    let Route { root, store, batch, threads } = route;
-    let shared = Shared { root, store, batch, files, jobs, host, next: AtomicUsize::new(0), done_bytes: AtomicU64::new(0), total };
+    let Route { root, store, batch, threads, mends } = route;
+    let shared = Shared { root, store, batch, mends, files, jobs, host, next: AtomicUsize::new(0), done_bytes: AtomicU64::new(0), total };
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads.min(jobs.len()).max(1))
@@ -70,6 +72,7 @@ struct Shared<'a> {
     root: &'a WorkspaceRoot,
     store: &'a Store,
     batch: Option<&'a Batch>,
+    mends: bool,
     files: &'a [ToRead],
     jobs: &'a [Job],
     host: &'a dyn Host,
@@ -142,10 +145,11 @@ impl<'a> Worker<'a> {
             None => return self.take_large(place),
         };
         let base = self.shared.files[place].base;
-        let id = match &mut self.writer {
-            Some(writer) => writer.put(ObjectKind::Blob, &content, base.as_ref())?,
-            None => ObjectId::of(ObjectKind::Blob, &content),
-        };
+        let id = ObjectId::of(ObjectKind::Blob, &content);
+        let is_as_before = base == Some(id) && !self.shared.mends;
+        if let Some(writer) = self.writer.as_mut().filter(|_| !is_as_before) {
+            writer.put_as(ObjectKind::Blob, &id, &content, base.as_ref())?;
+        }
         self.tell(place, Taken::Content { id, bytes: content.len() as u64, stat, unstable });
         Ok(())
     }

@@ -136,9 +136,9 @@ fn take_with(
     host.progress(Phase::Scanning, progress.entries.into_inner(), None);
     let newest = workspace.newest()?.map(|row| row.record.root);
     let mut former = FormerPaths::new(&workspace.store, newest);
-    let route = Route { root: &root, store: &workspace.store, batch, threads: scan_options.threads };
+    let route = Route { root: &root, store: &workspace.store, batch, threads: scan_options.threads, mends: options.rehash };
     let unstable = read_files(route, &scan, &mut former, host)?;
-    let (tree, trees) = build_trees(workspace, &mut scan, &mut former, batch)?;
+    let (tree, trees) = build_trees(&mut scan, &mut former, route)?;
     Ok(Snapshot { tree, scan, trees, unstable })
 }
 
@@ -166,19 +166,18 @@ fn read_files(route: Route<'_>, scan: &Scan, former: &mut FormerPaths<'_>, host:
     Ok(unstable)
 }
 
-fn build_trees(
-    workspace: &Workspace,
-    scan: &mut Scan,
-    former: &mut FormerPaths<'_>,
-    batch: Option<&Batch>,
-) -> Result<(BuiltTree, HashMap<ObjectId, Tree>), Failure> {
-    let mut writer = batch.map(|batch| TreeWriter::new(&workspace.store, batch)).transpose()?;
+fn build_trees(scan: &mut Scan, former: &mut FormerPaths<'_>, route: Route<'_>) -> Result<(BuiltTree, HashMap<ObjectId, Tree>), Failure> {
+    let mut writer = route.batch.map(|batch| TreeWriter::new(route.store, batch)).transpose()?;
     let mut trees = HashMap::new();
     let built = scan.build_trees(&mut |path, tree, earlier| {
+        let id = tree.id();
         if let Some(writer) = &mut writer {
-            writer.put(tree, earlier.or_else(|| former.folder(path)))?;
+            let base = earlier.or_else(|| former.folder(path));
+            if base != Some(id) || route.mends {
+                writer.put(tree, base)?;
+            }
         }
-        trees.insert(tree.id(), tree.clone());
+        trees.insert(id, tree.clone());
         Ok::<(), StoreError>(())
     });
     let built = built.map_err(|error| match error {
