@@ -69,7 +69,7 @@ PYTHON
 }
 
 large() {
-    openssl enc -aes-128-ctr -K 00112233445566778899aabbccddeeff -iv 0 -in /dev/zero 2>/dev/null | head -c 10G >large.bin
+    head -c 10G /dev/zero | openssl enc -aes-128-ctr -K 00112233445566778899aabbccddeeff -iv 0 >large.bin
     figure "push of 10 GB" "$lua" push
     printf 'edited in the middle' | dd of=large.bin bs=1 seek=5000000000 conv=notrunc status=none
     figure "push after an edit in it" "$lua" push
@@ -78,19 +78,20 @@ large() {
 }
 
 tree() {
-    cp -a "$1" tree && cd tree && rm -rf .lua .git
+    cp -a "$1" tree && cd tree && rm -rf .lua .git && sync -f .
     figure "first push" "$lua" push
     settle
     for n in 1 2 3 4 5; do figure "push, nothing changed" "$lua" push; done
     find . -type f -not -path './.lua/*' | sort | awk 'NR % 100 == 0' >../edited
-    figure "materialize" "$lua" source restore --version 1 --to ../restored
-    figure "cp -a" cp -a ../restored ../copied
-    figure "sync" sync -f .
+    sync -f .
+    figure "materialize, durable" "$lua" source restore --version 1 --to ../restored
+    figure "cp -a, then sync" sh -c 'cp -a ../restored ../copied && sync -f .'
     while read -r file; do echo edited >>"$file"; done <../edited
     figure "push after edits of 1 %" "$lua" push
     settle
     figure "push, nothing changed" "$lua" push
     figure "rollback over 1 %" "$lua" rollback 1 --force
+    sync -f .
     figure "verify" "$lua" verify
 }
 

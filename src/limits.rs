@@ -96,6 +96,8 @@ pub const IGNORE_FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// Threads that walk, read and compress, and threads that write: the cores, up to this many.
 pub const THREADS_MAX: usize = 16;
+/// Maps of segments are let go when this much was read through them, in bytes.
+pub const MAPS_READ_BYTES_MAX: u64 = 32 << 20;
 /// Decoded frames that a reading thread keeps for its next reads, in bytes.
 pub const FRAME_CACHE_BYTES: usize = 8 << 20;
 /// Rows that `lua source list` shows when it is not told otherwise.

@@ -348,7 +348,9 @@ fn with_frame<T>(store: &Store, location: Location, work: impl FnOnce(Frame<'_>)
     let offset = u64::from(location.offset());
     let map: Arc<Map> = store.segments.map(location.segment(), offset)?.ok_or(StoreError::Codec("a segment is not there"))?;
     let bytes = map.get(location.offset() as usize..).ok_or(StoreError::Codec("a segment ends before the frame"))?;
-    work(Frame::parse(bytes)?)
+    let frame = Frame::parse(bytes)?;
+    store.segments.note_read(frame.frame_bytes as u64);
+    work(frame)
 }
 
 enum Verified {

@@ -163,21 +163,24 @@ impl Store {
             if segment < from.segment {
                 continue;
             }
-            let Some(map) = self.segments.map(segment, u64::MAX - 1)? else { continue };
+            // Mapped anew, to its present length.
+            let Some(end) = self.segments.map(segment, u64::MAX - 1)?.map(|map| map.len()) else { continue };
             let mut offset = SEGMENT_HEADER_BYTES;
             if segment == from.segment {
                 offset = offset.max(from.offset as usize);
             }
-            while offset < map.len() {
-                match Frame::parse_checked(&map[offset..]) {
+            while offset < end {
+                let Some(map) = self.segments.map(segment, offset as u64)? else { break };
+                match Frame::parse_checked(map.get(offset..end).unwrap_or_default()) {
                     Ok(frame) => {
                         let frame_bytes = frame.frame_bytes;
+                        self.segments.note_read(frame_bytes as u64);
                         visit(Step::Frame { location: Location::new(segment, offset as u32, 0), frame })?;
                         offset += frame_bytes;
                     }
                     Err(_) => {
                         visit(Step::Broken { segment, offset: offset as u64 })?;
-                        offset = next_frame(&map, offset + 1);
+                        offset = next_frame(map.get(..end).unwrap_or_default(), offset + 1);
                     }
                 }
             }

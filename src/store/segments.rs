@@ -1,15 +1,17 @@
 //! The segment files: which there are, their bytes, appending to the newest one, publishing new ones.
 //!
 //! A segment is mapped when it is first read and mapped anew when a location lies beyond the map, since the newest segment
-//! grows while others read it. Published bytes never change, so an old map stays right for all that it covers.
+//! grows while others read it. Published bytes never change, so an old map stays right for all that it covers. Maps are
+//! let go now and then: pages that were read through one count as memory of the process as long as it is there.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::{Location, Position, StoreError, StoreResult};
 use crate::disk::{Dir, Map, StoreFile, TempFile};
 use crate::format::frame::{SEGMENT_HEADER_BYTES, encode_segment_header};
-use crate::limits::SEGMENTS_MAX;
+use crate::limits::{MAPS_READ_BYTES_MAX, SEGMENTS_MAX};
 
 const SUFFIX: &str = ".seg";
 
@@ -18,11 +20,13 @@ const SUFFIX: &str = ".seg";
 pub struct Segments {
     dir: Dir,
     maps: Mutex<HashMap<u32, Arc<Map>>>,
+    /// What was read through the maps, in bytes.
+    read_bytes: AtomicU64,
 }
 
 impl Segments {
     pub fn open(dir: Dir) -> StoreResult<Self> {
-        Ok(Self { dir, maps: Mutex::default() })
+        Ok(Self { dir, maps: Mutex::default(), read_bytes: AtomicU64::new(0) })
     }
 
     /// The numbers of all segments, in order.
@@ -59,6 +63,14 @@ impl Segments {
             }
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Notes that so many bytes of a map were read. Once it is much, the maps are let go.
+    pub fn note_read(&self, bytes: u64) {
+        if self.read_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > MAPS_READ_BYTES_MAX {
+            self.read_bytes.store(0, Ordering::Relaxed);
+            self.maps.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
         }
     }
 

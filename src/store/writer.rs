@@ -22,6 +22,7 @@ pub struct Writer<'s> {
     batch: &'s Batch,
     reader: Reader<'s>,
     encoder: Encoder,
+    mends: bool,
 }
 
 /// A content that a delta can be made against.
@@ -36,7 +37,12 @@ struct DeltaBase {
 impl<'s> Writer<'s> {
     /// A writer into a batch of the store.
     pub fn new(store: &'s Store, batch: &'s Batch) -> StoreResult<Self> {
-        Ok(Self { store, batch, reader: store.reader(), encoder: Encoder::new()? })
+        Ok(Self { store, batch, reader: store.reader(), encoder: Encoder::new()?, mends: false })
+    }
+
+    /// The same writer. If it mends, it reads in the store what it is given as the base too, and puts again what is damaged there.
+    pub fn mending(self, mends: bool) -> Self {
+        Self { mends, ..self }
     }
 
     /// Whether store or batch have this object already; if not, the caller has now undertaken to put it.
@@ -49,26 +55,19 @@ impl<'s> Writer<'s> {
 
     /// Puts an object, as a delta against `base` where that is smaller. Gives its id.
     ///
-    /// A base that is not there, or cannot be read, is no error: the object is then stored alone.
+    /// The base is of a version: a content that equals it is known. One that is not there, or cannot be read, is no error: the object
+    /// is then stored alone.
     pub fn put(&mut self, kind: ObjectKind, content: &[u8], base: Option<&ObjectId>) -> StoreResult<ObjectId> {
         if chunked(content.len() as u64) {
             return Ok(self.put_stream(kind, content, base)?.0);
         }
         let id = ObjectId::of(kind, content);
-        self.put_as(kind, &id, content, base)?;
-        Ok(id)
-    }
-
-    /// The same for a content whose id is known.
-    pub fn put_as(&mut self, kind: ObjectKind, id: &ObjectId, content: &[u8], base: Option<&ObjectId>) -> StoreResult<()> {
-        if chunked(content.len() as u64) {
-            return self.put_stream(kind, content, base).map(drop);
-        }
-        if !self.is_known(kind, id)? {
+        let is_as_before = base == Some(&id) && !self.mends;
+        if !is_as_before && !self.is_known(kind, &id)? {
             let base = base.and_then(|base| self.base(kind, base));
-            self.add(kind, Content::Single, *id, content, base)?;
+            self.add(kind, Content::Single, id, content, base)?;
         }
-        Ok(())
+        Ok(id)
     }
 
     /// Puts several small objects together, so that they share their context. Gives their ids.
@@ -102,8 +101,12 @@ impl<'s> Writer<'s> {
             hasher.update(content);
             let id = ObjectId::of(ObjectKind::Blob, content);
             let predecessor = predecessors.of(&id);
-            if !self.is_known(ObjectKind::Blob, &id)? {
-                let base = predecessor.and_then(|base| self.base(ObjectKind::Blob, &base));
+            let is_as_before = matches!(predecessor, Predecessor::Itself) && !self.mends;
+            if !is_as_before && !self.is_known(ObjectKind::Blob, &id)? {
+                let base = match predecessor {
+                    Predecessor::Other(base) => self.base(ObjectKind::Blob, &base),
+                    Predecessor::Itself | Predecessor::None => None,
+                };
                 self.add(ObjectKind::Blob, Content::Single, id, content, base)?;
             }
             list.chunks.push(Chunk { id, bytes: content.len() as u32 });
@@ -186,6 +189,14 @@ fn encoded(encoding: Encoded, content: &[u8], base: Option<&DeltaBase>) -> (Pend
     }
 }
 
+/// What stood in the place of a chunk.
+enum Predecessor {
+    /// The same chunk.
+    Itself,
+    Other(ObjectId),
+    None,
+}
+
 /// Guesses which chunk of the old content a new chunk comes from: the one behind the last that was found again.
 struct Predecessors<'a> {
     old: &'a [Chunk],
@@ -200,13 +211,13 @@ impl<'a> Predecessors<'a> {
         Self { old: list.map_or(&[], |list| &list.chunks), next: 0 }
     }
 
-    fn of(&mut self, id: &ObjectId) -> Option<ObjectId> {
+    fn of(&mut self, id: &ObjectId) -> Predecessor {
         let ahead = &self.old[self.next.min(self.old.len())..];
         if let Some(found) = ahead.iter().take(Self::WINDOW).position(|chunk| chunk.id == *id) {
             self.next += found + 1;
-            return None;
+            return Predecessor::Itself;
         }
         self.next += 1;
-        ahead.first().map(|chunk| chunk.id)
+        ahead.first().map_or(Predecessor::None, |chunk| Predecessor::Other(chunk.id))
     }
 }

@@ -93,6 +93,7 @@ type WholeFile = Result<(Vec<u8>, StatKey, bool), OpenError>;
 impl<'a> Worker<'a> {
     fn new(shared: &'a Shared<'a>, sender: mpsc::Sender<(usize, Taken)>) -> OpsResult<Self> {
         let writer = shared.batch.map(|batch| Writer::new(shared.store, batch)).transpose()?;
+        let writer = writer.map(|writer| writer.mending(shared.mends));
         Ok(Self { shared, sender, writer })
     }
 
@@ -145,11 +146,10 @@ impl<'a> Worker<'a> {
             None => return self.take_large(place),
         };
         let base = self.shared.files[place].base;
-        let id = ObjectId::of(ObjectKind::Blob, &content);
-        let is_as_before = base == Some(id) && !self.shared.mends;
-        if let Some(writer) = self.writer.as_mut().filter(|_| !is_as_before) {
-            writer.put_as(ObjectKind::Blob, &id, &content, base.as_ref())?;
-        }
+        let id = match &mut self.writer {
+            Some(writer) => writer.put(ObjectKind::Blob, &content, base.as_ref())?,
+            None => ObjectId::of(ObjectKind::Blob, &content),
+        };
         self.tell(place, Taken::Content { id, bytes: content.len() as u64, stat, unstable });
         Ok(())
     }

@@ -167,17 +167,13 @@ fn read_files(route: Route<'_>, scan: &Scan, former: &mut FormerPaths<'_>, host:
 }
 
 fn build_trees(scan: &mut Scan, former: &mut FormerPaths<'_>, route: Route<'_>) -> Result<(BuiltTree, HashMap<ObjectId, Tree>), Failure> {
-    let mut writer = route.batch.map(|batch| TreeWriter::new(route.store, batch)).transpose()?;
+    let mut writer = route.batch.map(|batch| TreeWriter::new(route, batch)).transpose()?;
     let mut trees = HashMap::new();
     let built = scan.build_trees(&mut |path, tree, earlier| {
-        let id = tree.id();
         if let Some(writer) = &mut writer {
-            let base = earlier.or_else(|| former.folder(path));
-            if base != Some(id) || route.mends {
-                writer.put(tree, base)?;
-            }
+            writer.put(tree, earlier.or_else(|| former.folder(path)))?;
         }
-        trees.insert(id, tree.clone());
+        trees.insert(tree.id(), tree.clone());
         Ok::<(), StoreError>(())
     });
     let built = built.map_err(|error| match error {
@@ -196,8 +192,8 @@ struct TreeWriter<'s> {
 }
 
 impl<'s> TreeWriter<'s> {
-    fn new(store: &'s Store, batch: &'s Batch) -> StoreResult<Self> {
-        Ok(Self { writer: Writer::new(store, batch)?, group: Vec::new(), group_bytes: 0 })
+    fn new(route: Route<'s>, batch: &'s Batch) -> StoreResult<Self> {
+        Ok(Self { writer: Writer::new(route.store, batch)?.mending(route.mends), group: Vec::new(), group_bytes: 0 })
     }
 
     fn put(&mut self, tree: &Tree, former: Option<ObjectId>) -> StoreResult<()> {
