@@ -49,7 +49,7 @@ impl Place {
 
     /// Puts objects and publishes them as one push.
     fn push<T>(&self, put: impl FnOnce(&mut Writer<'_>) -> T) -> T {
-        let batch = self.store.batch();
+        let batch = self.store.batch().unwrap();
         let mut writer = Writer::new(&self.store, &batch).expect("there is memory to compress with");
         let result = put(&mut writer);
         drop(writer);

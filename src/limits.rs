@@ -38,6 +38,10 @@ pub const FRAME_STORED_BYTES_MAX: usize = FRAME_RAW_BYTES_MAX + (64 << 10);
 
 /// Level of zstd at push time. Level 9 gains 1–3 % for 2–4 times the CPU.
 pub const ZSTD_LEVEL: i32 = 3;
+/// Level of zstd for what a collection compresses anew: nobody waits for it.
+pub const GC_ZSTD_LEVEL: i32 = 12;
+/// Largest journal of a collection, in bytes.
+pub const COLLECTION_JOURNAL_BYTES_MAX: u64 = 8 << 20;
 /// Largest window that zstd may ask for when it reads a frame, as a power of two of bytes.
 pub const ZSTD_WINDOW_LOG_MAX: u32 = 26;
 /// From this size on a sample decides whether compressing is tried at all, in bytes.

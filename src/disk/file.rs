@@ -117,6 +117,11 @@ impl TempFile {
         self.file.sync_data()
     }
 
+    /// Maps the file as long as it is now.
+    pub fn map(&self) -> DiskResult<Map> {
+        self.file.map()
+    }
+
     /// Gives the file its name in a folder of the same file system, in place of any that has it.
     ///
     /// # Durability

@@ -6,6 +6,7 @@
 
 pub mod bytes;
 pub mod chunk_list;
+pub mod collection;
 pub mod frame;
 pub mod index;
 pub mod journal;

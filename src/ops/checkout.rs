@@ -153,7 +153,7 @@ fn record(workspace: &mut Workspace, version: &VersionRecord, host: &dyn Host) -
     let mut counter = crate::tree::ChangeCounter::default();
     diff(store, newest_root.as_ref(), Some(&version.root), &mut |change| counter.add(&change))?;
     let version = VersionRecord { number: publishing.next_number(), changes: counter.counts(), ..version.clone() };
-    let batch = publishing.workspace().store.batch();
+    let batch = publishing.workspace().store.batch()?;
     publishing.commit(batch, RecordBody::Version(version.clone()), host)?;
     Ok(version)
 }

@@ -17,7 +17,7 @@ pub fn delete(workspace: &mut Workspace, number: VersionNumber, host: &dyn Host)
     if publishing.head.newest == Some(number) {
         return Err(OpsError::Undeletable { number, why: "the newest version" });
     }
-    let batch = publishing.workspace().store.batch();
+    let batch = publishing.workspace().store.batch()?;
     publishing.commit(batch, RecordBody::Delete(number), host)?;
     Ok(())
 }

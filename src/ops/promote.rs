@@ -25,7 +25,7 @@ pub fn promote(workspace: &mut Workspace, number: VersionNumber, host: &dyn Host
     let before = publishing.head.active;
     let changed = before != Some(number);
     if changed {
-        let batch = publishing.workspace().store.batch();
+        let batch = publishing.workspace().store.batch()?;
         publishing.commit(batch, RecordBody::Promote(number), host)?;
     }
     Ok(PromoteOutcome { version: number, before, changed })

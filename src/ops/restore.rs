@@ -185,7 +185,7 @@ fn overlay(
     }
     let files = paths.values().filter(|node| !node.is_directory()).count() as u64;
     let bytes = paths.values().map(bytes_of).sum();
-    let batch = workspace.store.batch();
+    let batch = workspace.store.batch()?;
     let root = write_trees(&workspace.store, &batch, &paths)?;
     if root != *from {
         let mut publishing = workspace.begin_publish(host)?;

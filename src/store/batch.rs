@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::segments::new_header;
-use super::{Location, Position, Store, StoreResult};
+use super::{Location, Pin, Position, Store, StoreResult};
 use crate::disk::{Dir, TempFile};
 use crate::format::frame::{Base, Coding, Content, FrameHeader, SEGMENT_HEADER_BYTES, encode_frame};
 use crate::id::{ObjectId, ObjectKind};
@@ -17,6 +17,7 @@ use crate::limits::{BATCH_BYTES_MAX, SEGMENT_APPEND_BYTES_MAX, SEGMENT_BYTES_MAX
 /// The frames of one push. Shared by reference between the threads that make them.
 #[derive(Debug)]
 pub struct Batch {
+    _pin: Pin,
     tmp: Dir,
     state: Mutex<BatchState>,
     claimed: Mutex<HashSet<ObjectId>>,
@@ -57,7 +58,7 @@ pub(super) enum PendingCoding {
 
 impl PendingFrame {
     /// The header for a place in a segment; `None` when the frame goes to a file whose number is not known yet.
-    fn header(&self, place: Option<(u32, u64)>) -> FrameHeader {
+    pub(super) fn header(&self, place: Option<(u32, u64)>) -> FrameHeader {
         let coding = match self.coding {
             PendingCoding::Raw => Coding::Raw,
             PendingCoding::Zstd => Coding::Zstd,
@@ -94,8 +95,8 @@ pub struct Published {
 }
 
 impl Batch {
-    pub(super) fn new(tmp: Dir) -> Self {
-        Self { tmp, state: Mutex::default(), claimed: Mutex::default() }
+    fn new(pin: Pin, tmp: Dir) -> Self {
+        Self { _pin: pin, tmp, state: Mutex::default(), claimed: Mutex::default() }
     }
 
     /// Whether the caller is the first to claim this object: it must put it into the batch.
@@ -159,9 +160,9 @@ impl BatchState {
 }
 
 impl Store {
-    /// An empty batch.
-    pub fn batch(&self) -> Batch {
-        Batch::new(self.tmp.clone())
+    /// An empty batch. As long as it is there, no content leaves the store.
+    pub fn batch(&self) -> StoreResult<Batch> {
+        Ok(Batch::new(self.pin()?, self.tmp.clone()))
     }
 
     /// Publishes a batch, closed by the record that gives it its meaning. Only for the holder of the publish lock, after
@@ -171,6 +172,15 @@ impl Store {
     /// On return frames and record are durable. After a crash before that, the next [`Store::catch_up`] finds the record and
     /// all frames before it whole, or cuts off what there is.
     pub fn publish(&self, batch: Batch, record: &[u8]) -> StoreResult<Published> {
+        self.publish_in(batch, record, false)
+    }
+
+    /// The same in a segment of its own, so that all that are there now can be collected.
+    pub fn publish_sealed(&self, batch: Batch, record: &[u8]) -> StoreResult<Published> {
+        self.publish_in(batch, record, true)
+    }
+
+    fn publish_in(&self, batch: Batch, record: &[u8], seals: bool) -> StoreResult<Published> {
         let state = batch.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         let record = PendingFrame {
             kind: ObjectKind::Record,
@@ -182,17 +192,17 @@ impl Store {
         };
         let (raw_bytes, objects) = (state.raw_bytes, state.objects);
         let (end, stored_bytes, entries) =
-            if state.files.is_empty() { self.append(state.frames, record)? } else { self.publish_files(state, &record)? };
+            if state.files.is_empty() { self.append(state.frames, record, seals)? } else { self.publish_files(state, &record)? };
         // The record is durable, so this is a success whatever becomes of the index: what it lacks is read from the segments.
         let _ = self.index.write().unwrap_or_else(PoisonError::into_inner).add(&self.tmp, &entries, end);
         Ok(Published { end, stored_bytes, raw_bytes, objects })
     }
 
-    fn append(&self, mut frames: Vec<PendingFrame>, record: PendingFrame) -> StoreResult<Appended> {
+    fn append(&self, mut frames: Vec<PendingFrame>, record: PendingFrame, seals: bool) -> StoreResult<Appended> {
         let end = self.segments.end()?;
         frames.push(record);
         let payload_bytes: u64 = frames.iter().map(|frame| frame.payload.len() as u64).sum();
-        let starts_segment = end.segment == 0 || end.offset + payload_bytes > SEGMENT_APPEND_BYTES_MAX;
+        let starts_segment = seals || end.segment == 0 || end.offset + payload_bytes > SEGMENT_APPEND_BYTES_MAX;
         let (segment, start) = if starts_segment { (end.segment + 1, SEGMENT_HEADER_BYTES as u64) } else { (end.segment, end.offset) };
         let (bytes, entries) = lay_out(&frames, segment, start);
         if starts_segment {

@@ -29,6 +29,7 @@ pub enum Encoded {
 /// Compresses contents; one for each thread.
 pub struct Encoder {
     context: CCtx<'static>,
+    level: i32,
 }
 
 impl std::fmt::Debug for Encoder {
@@ -40,13 +41,18 @@ impl std::fmt::Debug for Encoder {
 impl Encoder {
     /// A compressor; fails when there is no memory for its tables.
     pub fn new() -> StoreResult<Self> {
-        Ok(Self { context: new_context()? })
+        Self::with_level(ZSTD_LEVEL)
+    }
+
+    /// A compressor of another level of zstd.
+    pub fn with_level(level: i32) -> StoreResult<Self> {
+        Ok(Self { context: new_context(level)?, level })
     }
 
     /// Encodes a content in the way that takes the fewest bytes.
     pub fn encode(&mut self, content: &[u8], prefix: Option<&[u8]>) -> StoreResult<Encoded> {
         if let Some(prefix) = prefix {
-            let delta = compress_delta(content, prefix)?;
+            let delta = compress_delta(content, prefix, self.level)?;
             if delta.len() < content.len() / DELTA_CLEAR_GAIN {
                 return Ok(Encoded::Delta(delta));
             }
@@ -84,17 +90,17 @@ impl Encoder {
 
 /// Compresses against a prefix. The library ties a prefix to the life of its context, so each delta has a context of its own;
 /// the allocator hands back the same memory, and setting up the tables costs the same either way.
-fn compress_delta(content: &[u8], prefix: &[u8]) -> StoreResult<Vec<u8>> {
-    let mut context = new_context()?;
+fn compress_delta(content: &[u8], prefix: &[u8], level: i32) -> StoreResult<Vec<u8>> {
+    let mut context = new_context(level)?;
     context.set_parameter(CParameter::WindowLog(window_log(prefix.len() + content.len()))).map_err(codec_error)?;
     context.ref_prefix(prefix).map_err(codec_error)?;
     compress_in(&mut context, content)
 }
 
-fn new_context<'a>() -> StoreResult<CCtx<'a>> {
+fn new_context<'a>(level: i32) -> StoreResult<CCtx<'a>> {
     let mut context = CCtx::try_create().ok_or(StoreError::Codec("no memory for a compression context"))?;
     for parameter in [
-        CParameter::CompressionLevel(ZSTD_LEVEL),
+        CParameter::CompressionLevel(level),
         CParameter::Format(FrameFormat::Magicless),
         CParameter::ContentSizeFlag(false),
         CParameter::ChecksumFlag(false),

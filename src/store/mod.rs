@@ -13,20 +13,24 @@ mod batch;
 mod check;
 mod chunker;
 mod codec;
+mod collect;
 mod index;
 mod location;
+mod pin;
 mod reader;
 mod recover;
 mod segments;
 mod writer;
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 pub use batch::{Batch, Published};
 pub use check::{CheckReport, Damage};
+pub use collect::{Collected, LiveSet, Rewritten, SegmentUse};
 pub use location::{Location, Position};
+pub use pin::{NoPins, Pin};
 pub use reader::Reader;
 pub use recover::{CatchUp, Known};
 pub use writer::{Writer, chunked};
@@ -95,6 +99,7 @@ pub type StoreResult<T> = Result<T, StoreError>;
 /// An open object store. Shared by reference between threads; other processes may use the same store at the same time.
 #[derive(Debug)]
 pub struct Store {
+    dir: Dir,
     segments: Segments,
     index: RwLock<ObjectIndex>,
     tmp: Dir,
@@ -103,6 +108,8 @@ pub struct Store {
     /// Objects found by reading segments: while catching up, or for good once the index turned out to be wrong.
     overlay: RwLock<HashMap<ObjectId, Location>>,
     rescued: AtomicBool,
+    /// How many times contents were moved before the index was read: see `pin`.
+    collections: AtomicU64,
 }
 
 impl Store {
@@ -120,6 +127,8 @@ impl Store {
     /// Opens the store in `dir`. Costs the same with ten and with ten thousand versions: segments are mapped when they
     /// are first read, and of the index only the short tail is loaded.
     pub fn open(dir: &Dir) -> StoreResult<Self> {
+        // Before the index: should one be replaced meanwhile, it is found old rather than new.
+        let collections = AtomicU64::new(pin::collections(dir)?);
         let segments = Segments::open(dir.open_dir("objects")?)?;
         // An index folder that is gone is made again, as everything in it can be.
         let index_dir = match dir.open_dir("index") {
@@ -131,7 +140,16 @@ impl Store {
             other => other?,
         };
         let index = RwLock::new(ObjectIndex::open(index_dir)?);
-        Ok(Self { segments, index, tmp, idle_readers: Mutex::default(), overlay: RwLock::default(), rescued: AtomicBool::new(false) })
+        Ok(Self {
+            dir: dir.clone(),
+            segments,
+            index,
+            tmp,
+            idle_readers: Mutex::default(),
+            overlay: RwLock::default(),
+            rescued: AtomicBool::new(false),
+            collections,
+        })
     }
 
     /// Whether the store holds this object. Its content is read and its id computed: what an index says is not relied on

@@ -64,6 +64,8 @@ pub(super) struct ReaderState {
     /// Goes on in the group that was begun last.
     inflater: Option<(FramePlace, Inflater)>,
     decoder: Option<Decoder>,
+    /// The collections that were known when the frames were decoded.
+    collections: u64,
 }
 
 impl ReaderState {
@@ -150,17 +152,7 @@ impl<'s> Reader<'s> {
     /// Hands the content of an object to `sink` in pieces. Only when this succeeds were the pieces the object's content:
     /// what has been passed on before an error must be thrown away.
     pub fn stream(&mut self, kind: ObjectKind, id: &ObjectId, sink: &mut Sink<'_>) -> StoreResult<()> {
-        let found = match self.verified_frame(kind, id) {
-            // The index may be what is wrong: look for the object in the segments themselves, once.
-            Err(StoreError::Missing { .. } | StoreError::Damaged { .. } | StoreError::Format(_) | StoreError::Codec(_))
-                if self.store.rescue_index()? =>
-            {
-                self.state = ReaderState::default();
-                self.verified_frame(kind, id)?
-            }
-            other => other?,
-        };
-        match found {
+        match self.find(kind, id)? {
             Verified::Object(decoded, range) => sink(&decoded.content[range]).map_err(StoreError::Sink),
             Verified::Chunks(list) => self.stream_chunks(kind, id, &list, sink),
         }
@@ -169,7 +161,7 @@ impl<'s> Reader<'s> {
     fn stream_chunks(&mut self, kind: ObjectKind, id: &ObjectId, list: &ChunkList, sink: &mut Sink<'_>) -> StoreResult<()> {
         let mut hasher = IdHasher::new(kind);
         for chunk in &list.chunks {
-            let Verified::Object(decoded, range) = self.verified_frame(ObjectKind::Blob, &chunk.id)? else {
+            let Verified::Object(decoded, range) = self.find(ObjectKind::Blob, &chunk.id)? else {
                 return Err(damaged(kind, id, "a chunk is a chunk list itself"));
             };
             let piece = &decoded.content[range];
@@ -189,6 +181,24 @@ impl<'s> Reader<'s> {
             Err(StoreError::Disk(error)) => Err(error.into()),
             Err(_) => Ok(false),
         }
+    }
+
+    /// The decoded frame of an object, or its chunk list, wherever it is.
+    fn find(&mut self, kind: ObjectKind, id: &ObjectId) -> StoreResult<Verified> {
+        let may_be_elsewhere = |found: &StoreResult<Verified>| {
+            matches!(found, Err(StoreError::Missing { .. } | StoreError::Damaged { .. } | StoreError::Format(_) | StoreError::Codec(_)))
+        };
+        let mut found = self.verified_frame(kind, id);
+        // A collection may have moved it.
+        if may_be_elsewhere(&found) && self.store.refresh()? {
+            found = self.verified_frame(kind, id);
+        }
+        // The index may be what is wrong: look for the object in the segments themselves, once.
+        if may_be_elsewhere(&found) && self.store.rescue_index()? {
+            self.state = ReaderState::default();
+            found = self.verified_frame(kind, id);
+        }
+        found
     }
 
     /// The decoded frame of an object, or its chunk list, held against the id.
@@ -257,6 +267,10 @@ impl<'s> Reader<'s> {
 
     /// Decodes a frame, and the frames its deltas need, without recursion.
     fn decode_chain(&mut self, location: Location, extent: Extent) -> StoreResult<Decoded> {
+        let collections = self.store.known_collections();
+        if self.state.collections != collections {
+            self.state = ReaderState { collections, ..ReaderState::default() };
+        }
         // The frames from the one asked for down to one that stands alone or is at hand, and the member meant in each.
         let mut chain = vec![location];
         let mut decoded = loop {
@@ -296,8 +310,8 @@ impl<'s> Reader<'s> {
     }
 
     /// Where the base of a frame's delta is; `None` for a frame that stands alone.
-    fn base_of(&mut self, location: Location) -> StoreResult<Option<Location>> {
-        let header = self.with_frame(location, |frame| Ok(frame.header))?;
+    pub(super) fn base_of(&mut self, location: Location) -> StoreResult<Option<Location>> {
+        let header = self.store.with_frame(location, |frame| Ok(frame.header))?;
         match header.coding {
             Coding::Raw | Coding::Zstd => Ok(None),
             Coding::Delta { base: Base::Far(id), depth } => self.far_base(header.kind, &id, depth).map(Some),
@@ -315,7 +329,7 @@ impl<'s> Reader<'s> {
         if let [location] = candidates[..] {
             return Ok(location);
         }
-        candidates.retain(|&location| self.with_frame(location, |frame| Ok(frame.header.depth())).is_ok_and(|found| found < depth));
+        candidates.retain(|&location| self.store.with_frame(location, |frame| Ok(frame.header.depth())).is_ok_and(|found| found < depth));
         let found = candidates.into_iter().find(|&location| self.verified_at(kind, id, location).is_ok());
         found.ok_or(StoreError::Missing { kind, id: *id })
     }
@@ -323,7 +337,7 @@ impl<'s> Reader<'s> {
     fn decode_frame(&mut self, location: Location, extent: Extent, prefix: Option<&[u8]>) -> StoreResult<Decoded> {
         let Self { store, state } = self;
         let place = place_of(location);
-        let decoded = with_frame(store, location, |frame| {
+        let decoded = store.with_frame(location, |frame| {
             let raw_bytes = frame.header.raw_bytes as usize;
             let content = match (&frame.header.coding, &frame.header.content) {
                 (Coding::Raw, _) => frame.payload.to_vec(),
@@ -338,19 +352,18 @@ impl<'s> Reader<'s> {
         self.state.keep(place, &decoded);
         Ok(decoded)
     }
-
-    fn with_frame<T>(&self, location: Location, work: impl FnOnce(Frame<'_>) -> StoreResult<T>) -> StoreResult<T> {
-        with_frame(self.store, location, work)
-    }
 }
 
-fn with_frame<T>(store: &Store, location: Location, work: impl FnOnce(Frame<'_>) -> StoreResult<T>) -> StoreResult<T> {
-    let offset = u64::from(location.offset());
-    let map: Arc<Map> = store.segments.map(location.segment(), offset)?.ok_or(StoreError::Codec("a segment is not there"))?;
-    let bytes = map.get(location.offset() as usize..).ok_or(StoreError::Codec("a segment ends before the frame"))?;
-    let frame = Frame::parse(bytes)?;
-    store.segments.note_read(frame.frame_bytes as u64);
-    work(frame)
+impl Store {
+    /// Does something with the frame at a location, whose checksum is not looked at.
+    pub(super) fn with_frame<T>(&self, location: Location, work: impl FnOnce(Frame<'_>) -> StoreResult<T>) -> StoreResult<T> {
+        let offset = u64::from(location.offset());
+        let map: Arc<Map> = self.segments.map(location.segment(), offset)?.ok_or(StoreError::Codec("a segment is not there"))?;
+        let bytes = map.get(location.offset() as usize..).ok_or(StoreError::Codec("a segment ends before the frame"))?;
+        let frame = Frame::parse(bytes)?;
+        self.segments.note_read(frame.frame_bytes as u64);
+        work(frame)
+    }
 }
 
 enum Verified {

@@ -159,12 +159,17 @@ impl Store {
 
     /// Goes through all frames behind a position, in order.
     pub(super) fn steps(&self, from: Position, visit: &mut dyn FnMut(Step<'_>) -> StoreResult<()>) -> StoreResult<()> {
-        for segment in self.segments.numbers()? {
-            if segment < from.segment {
-                continue;
-            }
+        for segment in self.segments.numbers()?.into_iter().filter(|&segment| segment >= from.segment) {
+            self.steps_in(segment, from, visit)?;
+        }
+        Ok(())
+    }
+
+    /// Goes through the frames of one segment, those behind a position if that lies in it.
+    pub(super) fn steps_in(&self, segment: u32, from: Position, visit: &mut dyn FnMut(Step<'_>) -> StoreResult<()>) -> StoreResult<()> {
+        {
             // Mapped anew, to its present length.
-            let Some(end) = self.segments.map(segment, u64::MAX - 1)?.map(|map| map.len()) else { continue };
+            let Some(end) = self.segments.map(segment, u64::MAX - 1)?.map(|map| map.len()) else { return Ok(()) };
             let mut offset = SEGMENT_HEADER_BYTES;
             if segment == from.segment {
                 offset = offset.max(from.offset as usize);

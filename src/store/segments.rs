@@ -22,11 +22,34 @@ pub struct Segments {
     maps: Mutex<HashMap<u32, Arc<Map>>>,
     /// What was read through the maps, in bytes.
     read_bytes: AtomicU64,
+    /// A segment that has no name yet, readable under [`ADOPTED`].
+    adopted: Mutex<Option<Arc<Map>>>,
+}
+
+/// The number under which a segment without a name is read.
+const ADOPTED: u32 = SEGMENTS_MAX - 1;
+
+/// A segment without a name that can be read as long as this is there.
+pub struct Adopted<'a> {
+    segments: &'a Segments,
+}
+
+impl Adopted<'_> {
+    /// The number under which it is read.
+    pub fn number(&self) -> u32 {
+        ADOPTED
+    }
+}
+
+impl Drop for Adopted<'_> {
+    fn drop(&mut self) {
+        *self.segments.adopted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+    }
 }
 
 impl Segments {
     pub fn open(dir: Dir) -> StoreResult<Self> {
-        Ok(Self { dir, maps: Mutex::default(), read_bytes: AtomicU64::new(0) })
+        Ok(Self { dir, maps: Mutex::default(), read_bytes: AtomicU64::new(0), adopted: Mutex::default() })
     }
 
     /// The numbers of all segments, in order.
@@ -51,6 +74,9 @@ impl Segments {
 
     /// The bytes of a segment, at least up to `offset` if it is that long; `None` when there is no such segment.
     pub fn map(&self, segment: u32, offset: u64) -> StoreResult<Option<Arc<Map>>> {
+        if segment == ADOPTED {
+            return Ok(self.adopted.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone());
+        }
         let mut maps = self.maps.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(map) = maps.get(&segment).filter(|map| map.len() as u64 > offset) {
             return Ok(Some(map.clone()));
@@ -66,11 +92,16 @@ impl Segments {
         }
     }
 
+    /// Lets all maps go: some of them may be those of segments that were replaced.
+    pub fn forget_maps(&self) {
+        self.maps.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+    }
+
     /// Notes that so many bytes of a map were read. Once it is much, the maps are let go.
     pub fn note_read(&self, bytes: u64) {
         if self.read_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes > MAPS_READ_BYTES_MAX {
             self.read_bytes.store(0, Ordering::Relaxed);
-            self.maps.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+            self.forget_maps();
         }
     }
 
@@ -90,10 +121,47 @@ impl Segments {
     /// # Durability
     /// The segment's name is durable on return; its content must have been made so before.
     pub fn publish(&self, file: TempFile, number: u32) -> StoreResult<()> {
-        if number >= SEGMENTS_MAX {
+        if number >= ADOPTED {
             return Err(StoreError::Full);
         }
         Ok(file.publish_new(&self.dir, &name_of(number))?)
+    }
+
+    /// Puts a finished file in the place of a segment.
+    ///
+    /// # Durability
+    /// As [`Segments::publish`].
+    pub fn replace(&self, file: TempFile, number: u32) -> StoreResult<()> {
+        Ok(file.publish(&self.dir, &name_of(number))?)
+    }
+
+    /// Removes segments. Maps of them stay readable.
+    ///
+    /// # Durability
+    /// They are gone for good on return.
+    pub fn remove(&self, numbers: &[u32]) -> StoreResult<()> {
+        numbers.iter().try_for_each(|&number| self.dir.remove_file(name_of(number).as_ref()))?;
+        Ok(self.dir.sync()?)
+    }
+
+    /// The random bytes in a segment's header; `None` when there is no such segment or it has no whole header.
+    pub fn nonce(&self, number: u32) -> StoreResult<Option<[u8; 8]>> {
+        let file = match self.file(number, false) {
+            Err(StoreError::Disk(error)) if error.is_not_found() => return Ok(None),
+            other => other?,
+        };
+        if file.bytes()? < SEGMENT_HEADER_BYTES as u64 {
+            return Ok(None);
+        }
+        let mut nonce = [0; 8];
+        file.read_at(&mut nonce, 12)?;
+        Ok(Some(nonce))
+    }
+
+    /// Makes a segment that has no name yet readable.
+    pub fn adopt(&self, map: Arc<Map>) -> Adopted<'_> {
+        *self.adopted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(map);
+        Adopted { segments: self }
     }
 
     /// Makes a segment and all newer ones durable, with their names.
@@ -136,7 +204,7 @@ fn name_of(number: u32) -> String {
 
 fn number_of(name: &str) -> Option<u32> {
     let number: u32 = name.strip_suffix(SUFFIX)?.parse().ok()?;
-    (number > 0 && number < SEGMENTS_MAX && name == name_of(number)).then_some(number)
+    (number > 0 && number < ADOPTED && name == name_of(number)).then_some(number)
 }
 
 #[cfg(test)]

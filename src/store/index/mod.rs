@@ -99,6 +99,29 @@ impl ObjectIndex {
         Ok(())
     }
 
+    /// All entries, in no order; some may stand twice.
+    pub fn entries(&self) -> impl Iterator<Item = IndexEntry> + '_ {
+        self.recent.iter().copied().chain(self.runs.iter().flat_map(Run::entries))
+    }
+
+    /// Puts entries in the place of all those of some segments. Only for the holder of the publish lock.
+    ///
+    /// # Durability
+    /// Durable on return. After a crash before that there may be the old entries, the new ones, or both.
+    pub fn replace(&mut self, tmp: &Dir, segments: &[u32], entries: &[(ObjectId, Location)]) -> StoreResult<()> {
+        let stays = |(_, number): &IndexEntry| segments.binary_search(&Location::from_number(*number).segment()).is_err();
+        let mut all: Vec<IndexEntry> = self.entries().filter(stays).chain(entries.iter().map(to_entry)).collect();
+        all.sort_unstable();
+        all.dedup();
+        let old = std::mem::take(&mut self.runs);
+        let number = old.last().map_or(1, |run| run.number() + 1);
+        self.recent.clear();
+        self.runs.push(Run::publish(&self.dir, tmp, number, &all, self.covered)?);
+        Tail::clear(&self.dir)?;
+        self.forget_tail();
+        old.iter().try_for_each(|run| run.remove(&self.dir))
+    }
+
     /// Forgets everything, on disk as well: the next look at the segments starts at their beginning.
     pub fn clear(&mut self) -> StoreResult<()> {
         self.runs.clear();

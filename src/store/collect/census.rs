@@ -1,0 +1,79 @@
+//! Counting what lives in which segment, from the index and the headers of the frames: no content is decoded.
+
+use std::sync::PoisonError;
+
+use super::LiveSet;
+use crate::format::frame::{Content, Frame, FrameHeader, SEGMENT_HEADER_BYTES};
+use crate::format::index::IdPrefix;
+use crate::id::ObjectKind;
+use crate::store::{Location, Store, StoreResult};
+
+/// How much of a segment is of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentUse {
+    /// Number of the segment.
+    pub number: u32,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Bytes of frames, or parts of groups, that nothing reaches.
+    pub dead_bytes: u64,
+    /// Number of objects that nothing reaches.
+    pub dead_objects: u64,
+}
+
+impl Store {
+    /// Counts what lives in each segment, in the order of their numbers. The index must know all objects.
+    pub fn census(&self, live: &LiveSet) -> StoreResult<Vec<SegmentUse>> {
+        let dead = self.dead_locations(live);
+        let mut counts = Vec::new();
+        for number in self.segments.numbers()? {
+            counts.push(self.count_segment(number, &dead)?);
+        }
+        Ok(counts)
+    }
+
+    /// Where the dead objects are, sorted.
+    fn dead_locations(&self, live: &LiveSet) -> Vec<Location> {
+        let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
+        let is_dead = |(prefix, _): &(IdPrefix, u64)| !live.has(*prefix);
+        let mut dead: Vec<Location> = index.entries().filter(is_dead).map(|(_, number)| Location::from_number(number)).collect();
+        dead.sort_unstable();
+        dead.dedup();
+        dead
+    }
+
+    fn count_segment(&self, number: u32, dead: &[Location]) -> StoreResult<SegmentUse> {
+        let end = self.segments.map(number, u64::MAX - 1)?.map_or(0, |map| map.len());
+        let mut count = SegmentUse { number, bytes: end as u64, dead_bytes: 0, dead_objects: 0 };
+        let mut offset = SEGMENT_HEADER_BYTES;
+        while offset < end {
+            let Some(map) = self.segments.map(number, offset as u64)? else { break };
+            // A damaged frame ends the count: what stands behind it counts as alive.
+            let Ok(frame) = Frame::parse(map.get(offset..end).unwrap_or_default()) else { break };
+            if frame.header.kind != ObjectKind::Record {
+                let first = Location::new(number, offset as u32, 0);
+                let members = dead_members(first, dead);
+                count.dead_objects += members.len() as u64;
+                count.dead_bytes += dead_share(&frame.header, frame.frame_bytes as u64, members);
+            }
+            offset += frame.frame_bytes;
+        }
+        Ok(count)
+    }
+}
+
+/// The dead objects of a frame.
+fn dead_members(first: Location, dead: &[Location]) -> &[Location] {
+    let start = dead.partition_point(|location| *location < first);
+    let count = dead[start..].partition_point(|location| location.offset() == first.offset() && location.segment() == first.segment());
+    &dead[start..start + count]
+}
+
+/// How many of a frame's bytes belong to its dead objects.
+fn dead_share(header: &FrameHeader, frame_bytes: u64, dead: &[Location]) -> u64 {
+    let Content::Group(lengths) = &header.content else {
+        return if dead.is_empty() { 0 } else { frame_bytes };
+    };
+    let dead_raw: u64 = dead.iter().filter_map(|location| lengths.get(usize::from(location.member()))).map(|&bytes| u64::from(bytes)).sum();
+    if dead.len() == lengths.len() { frame_bytes } else { frame_bytes * dead_raw / u64::from(header.raw_bytes).max(1) }
+}
