@@ -21,6 +21,8 @@ pub mod exit {
     pub const NO_SUCH_VERSION: i32 = 6;
     /// The disk is full, or may not be written to.
     pub const NO_SPACE: i32 = 7;
+    /// Recorded, but the check that was asked for failed.
+    pub const CHECK_FAILED: i32 = 8;
 
     /// Whether a command that ended with this code says that it did nothing, and why.
     pub fn is_refusal(code: i32) -> bool {
