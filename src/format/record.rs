@@ -313,6 +313,26 @@ mod tests {
         assert!(Record::decode(&bytes).is_err());
     }
 
+    /// Records are read for ever, so these bytes never change; the ids of the records follow from them.
+    #[test]
+    fn the_bytes_of_marks_stay() {
+        let bytes_of = |body: &RecordBody| {
+            let bytes = Record { sequence: 1, previous: ObjectId::ZERO, created_ms: 0, body: body.clone() }.encode();
+            bytes[1 + 32 + 8..].iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        };
+        let written: Vec<String> = bodies()[4..].iter().map(bytes_of).collect();
+        let expected = [
+            "05020f6265666f72652d7265666163746f72",
+            "0604c3a92f78",
+            "07ac02",
+            "08ac02",
+            "09070a636172676f20746573740065 90bf05 0931206661696c65640a",
+            "09070a636172676f2074657374010990bf0500",
+            "0b06627564676574050101018107fbf8ffffffffffffff01",
+        ];
+        assert_eq!(written, expected.map(|hex| hex.replace(' ', "")));
+    }
+
     #[test]
     fn the_longest_records_can_be_read() {
         let versions = (1..=crate::limits::PRUNED_VERSIONS_MAX as u64).map(|number| VersionNumber(number << 49)).collect();

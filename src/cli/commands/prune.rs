@@ -31,6 +31,7 @@ pub fn prune(session: &Session, args: PruneArgs) -> Outcome {
             prompt::confirm("Drop the contents of these versions for good?")?;
         }
     }
+    // It is decided again, by the same rules: versions may have come while the user was thinking.
     options.dry_run = false;
     let outcome = ops::prune(&mut workspace, &options, session.host())?;
     session.answer(|| json::prune::prune(&outcome, false), |page| render::prune::put(page, &outcome))?;
