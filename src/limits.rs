@@ -11,6 +11,18 @@ pub const PATH_BYTES_MAX: usize = 1 << 20;
 pub const LINK_TARGET_BYTES_MAX: usize = 4095;
 /// Longest message, author or trigger of a version, in bytes.
 pub const TEXT_BYTES_MAX: usize = 64 << 10;
+/// Longest label of a version, and longest reason of a prune, in bytes.
+pub const LABEL_BYTES_MAX: usize = 255;
+/// Most that is kept of what a check writes: its last bytes, and of these the last lines.
+pub const CHECK_OUTPUT_BYTES_MAX: usize = 8 << 10;
+/// See [`CHECK_OUTPUT_BYTES_MAX`].
+pub const CHECK_OUTPUT_LINES_MAX: usize = 40;
+/// Most versions that one record prunes: each takes up to ten bytes of it.
+pub const PRUNED_VERSIONS_MAX: usize = 20_000;
+/// How often a check that is running is looked at, in milliseconds.
+pub const CHECK_POLL_MS: u64 = 50;
+/// A check that was told to stop is killed after this long, in milliseconds.
+pub const CHECK_STOP_MS: u64 = 2_000;
 
 /// A file larger than this is cut into chunks; anything up to it is one object in one frame. In bytes.
 pub const WHOLE_BYTES_MAX: usize = 1 << 20;
@@ -138,5 +150,7 @@ const _: () = {
     assert!(SEGMENT_BYTES_MAX + (FRAME_STORED_BYTES_MAX as u64) < 1 << 32);
     assert!(SEGMENT_APPEND_BYTES_MAX <= SEGMENT_BYTES_MAX);
     assert!(SAMPLE_BYTES <= SAMPLE_FROM_BYTES);
+    assert!(PRUNED_VERSIONS_MAX * 10 + LABEL_BYTES_MAX + 100 <= RECORD_BYTES_MAX);
+    assert!(TEXT_BYTES_MAX + CHECK_OUTPUT_BYTES_MAX + 100 <= RECORD_BYTES_MAX);
     assert!(HOLE_BLOCK_BYTES <= HOLE_BYTES_MIN && NAME_BYTES_MAX < OPEN_BYTES_MAX);
 };

@@ -91,6 +91,54 @@ fn promote() {
 }
 
 #[test]
+fn label() {
+    let before = grow::history();
+    before.lua(&["label", "1", "stable"]).expect(common::contract::exit::OK);
+    sweep(&Scenario {
+        name: "label",
+        before,
+        arguments: |_| words(&["label", "2", "stable", "--move"]),
+        on_success: |sandbox, _| {
+            let shown = sandbox.json(&["version", "show", "stable"])["version"].as_u64();
+            if shown == Some(2) { Ok(()) } else { Err(format!("the label stands for {shown:?}")) }
+        },
+    });
+}
+
+#[test]
+fn push_with_a_check() {
+    let before = grow::history();
+    grow::edit_a_little(&before, 6);
+    sweep(&Scenario {
+        name: "push_with_a_check",
+        before,
+        arguments: |_| words(&["push", "--check", "echo checked"]),
+        on_success: |sandbox, stdout| {
+            sandbox.check_printed_version(stdout)?;
+            let check = &sandbox.json(&["version", "show", "newest"])["check"];
+            if check["output"] == "checked" { Ok(()) } else { Err(format!("the check is recorded as {check}")) }
+        },
+    });
+}
+
+#[test]
+fn prune() {
+    let before = grow::history();
+    before.lua(&["pin", "2"]).expect(common::contract::exit::OK);
+    grow::edit_a_little(&before, 7);
+    before.push();
+    sweep(&Scenario {
+        name: "prune",
+        before,
+        arguments: |_| words(&["prune", "--keep-last", "1", "--force"]),
+        on_success: |sandbox, _| {
+            let pruned: Vec<u64> = sandbox.try_versions()?.iter().filter(|row| row.marks.pruned.is_some()).map(|row| row.version).collect();
+            if pruned == [3, 1] { Ok(()) } else { Err(format!("pruned were {pruned:?}")) }
+        },
+    });
+}
+
+#[test]
 fn restore_into_another_folder() {
     sweep(&Scenario {
         name: "restore_into_another_folder",

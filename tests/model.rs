@@ -5,12 +5,12 @@
 
 mod common;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use common::contract::in_short;
+use common::contract::{Marks, exit, in_short};
 use common::files::{chmod, remove};
 use common::history::{Checked, succeeded};
 use common::number_from_env;
@@ -30,6 +30,7 @@ const CONTENTS: [(&str, usize); 7] =
     [("", 0), ("x", 1), ("one line\n", 1), ("one line\n", 2), ("0123456789abcdef", 900), ("many\n", 30_000), ("chunks ", 320_000)];
 const FILE_MODES: [u32; 4] = [0o644, 0o755, 0o600, 0o444];
 const FOLDER_MODES: [u32; 3] = [0o755, 0o700, 0o775];
+const LABELS: [&str; 2] = ["before-refactor", "release/1.0"];
 const TARGETS: [&str; 4] = ["a", "../nowhere", "b", "/etc/passwd"];
 
 #[derive(Clone, Debug)]
@@ -45,6 +46,10 @@ enum Operation {
     Promote { version: usize },
     Restore { version: usize },
     RestorePath { version: usize, path: usize },
+    Label { version: usize, label: usize },
+    Pin { version: usize },
+    Check { passes: bool },
+    Prune { last: usize },
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -62,6 +67,10 @@ fn operation() -> impl Strategy<Value = Operation> {
         1 => (0..100usize).prop_map(|version| Promote { version }),
         1 => (0..100usize).prop_map(|version| Restore { version }),
         1 => (0..100usize, path()).prop_map(|(version, path)| RestorePath { version, path }),
+        1 => (0..100usize, 0..LABELS.len()).prop_map(|(version, label)| Label { version, label }),
+        1 => (0..100usize).prop_map(|version| Pin { version }),
+        1 => any::<bool>().prop_map(|passes| Check { passes }),
+        1 => (1..4usize).prop_map(|last| Prune { last }),
     ]
 }
 
@@ -142,11 +151,23 @@ struct Model {
     active: usize,
     /// The version that held the workspace before the last rollback, while nothing but edits came after it.
     before_rollback: Option<usize>,
+    /// The version that each label stands for.
+    labels: BTreeMap<&'static str, usize>,
+    pinned: BTreeSet<usize>,
+    /// Whether the last check of a version passed.
+    passed: BTreeMap<usize, bool>,
+    pruned: BTreeSet<usize>,
 }
 
 impl Model {
+    /// The versions that were not pruned, oldest first.
+    fn living(&self) -> Vec<usize> {
+        (1..=self.versions.len()).filter(|version| !self.pruned.contains(version)).collect()
+    }
+
     fn version(&self, random: usize) -> usize {
-        1 + random % self.versions.len()
+        let living = self.living();
+        living[random % living.len()]
     }
 
     /// What every command does that overwrites files: unsaved work becomes a version of its own.
@@ -167,6 +188,10 @@ impl Model {
                 state_of(&self.versions[version - 1]).same(&sandbox.try_tree_of(version as u64)?)
             }
             Operation::RestorePath { version, path } => self.restore_path(sandbox, self.version(version), PATHS[path]),
+            Operation::Label { version, label } => self.label(sandbox, self.version(version), LABELS[label]),
+            Operation::Pin { version } => self.pin(sandbox, self.version(version)),
+            Operation::Check { passes } => self.push_with_check(sandbox, passes),
+            Operation::Prune { last } => self.prune(sandbox, last),
             _ => {
                 self.edit(sandbox, operation);
                 Ok(())
@@ -215,7 +240,12 @@ impl Model {
     fn push(&mut self, sandbox: &Sandbox) -> Checked<()> {
         let run = sandbox.lua_json(&["push"]);
         succeeded(&run)?;
-        let pushed = common::contract::push(&run.stdout)?;
+        self.pushed(sandbox, &run.stdout)?;
+        self.check(sandbox)
+    }
+
+    fn pushed(&mut self, sandbox: &Sandbox, answer: &str) -> Checked<()> {
+        let pushed = common::contract::push(answer)?;
         let changed = self.versions.last() != Some(&self.workspace);
         self.save();
         if changed {
@@ -223,11 +253,58 @@ impl Model {
             self.before_rollback = None;
         }
         let expected = (self.versions.len() as u64, changed);
-        if (pushed.version, pushed.changed) == expected { self.check(sandbox) } else { Err(format!("expected {expected:?}: {pushed:?}")) }
+        if (pushed.version, pushed.changed) != expected {
+            return Err(format!("expected {expected:?}: {pushed:?}"));
+        }
+        state_of(&self.workspace).same(&sandbox.tree())
+    }
+
+    fn push_with_check(&mut self, sandbox: &Sandbox, passes: bool) -> Checked<()> {
+        let run = sandbox.lua_json(&["push", "--check", if passes { "true" } else { "false" }]);
+        if run.code != if passes { exit::OK } else { exit::CHECK_FAILED } {
+            return Err(run.to_string());
+        }
+        self.pushed(sandbox, &run.stdout)?;
+        self.passed.insert(self.versions.len(), passes);
+        self.check(sandbox)?;
+        let green = self.living().into_iter().rev().find(|version| self.passed.get(version) == Some(&true));
+        let plan = sandbox.lua_json(&["source", "rollback", "--last-green", "--dry-run"]);
+        let found = (plan.code == exit::OK).then(|| plan.value()["target"].as_u64().unwrap_or_default() as usize);
+        if found == green && plan.code == green.map_or(exit::NO_SUCH_VERSION, |_| exit::OK) { Ok(()) } else { Err(plan.to_string()) }
+    }
+
+    fn label(&mut self, sandbox: &Sandbox, version: usize, label: &'static str) -> Checked<()> {
+        succeeded(&sandbox.lua_json(&["label", &version.to_string(), label, "--move"]))?;
+        self.labels.insert(label, version);
+        self.check(sandbox)
+    }
+
+    fn pin(&mut self, sandbox: &Sandbox, version: usize) -> Checked<()> {
+        let unpins = self.pinned.remove(&version);
+        let number = version.to_string();
+        let arguments = if unpins { vec!["pin", "--remove", &number] } else { vec!["pin", &number] };
+        succeeded(&sandbox.lua_json(&arguments))?;
+        if !unpins {
+            self.pinned.insert(version);
+        }
+        self.check(sandbox)
+    }
+
+    fn prune(&mut self, sandbox: &Sandbox, last: usize) -> Checked<()> {
+        succeeded(&sandbox.lua_json(&["prune", "--keep-last", &last.to_string(), "--force"]))?;
+        let older: Vec<usize> = self.living().into_iter().rev().skip(last).collect();
+        let is_kept = |version: &usize| {
+            *version == self.active || self.pinned.contains(version) || self.labels.values().any(|labelled| labelled == version)
+        };
+        self.pruned.extend(older.into_iter().filter(|version| !is_kept(version)).collect::<Vec<_>>());
+        self.before_rollback = self.before_rollback.filter(|version| !self.pruned.contains(version));
+        self.check(sandbox)
     }
 
     fn rollback(&mut self, sandbox: &Sandbox, version: usize) -> Checked<()> {
-        succeeded(&sandbox.rollback(version as u64))?;
+        let label = self.labels.iter().find(|(_, labelled)| **labelled == version);
+        let target = label.map_or_else(|| version.to_string(), |(label, _)| (*label).to_owned());
+        succeeded(&sandbox.lua_json(&["rollback", &target, "--force"]))?;
         self.rolled_back_to(sandbox, version)
     }
 
@@ -302,6 +379,12 @@ impl Model {
         if rows.len() != self.versions.len() || active != [self.active] {
             return Err(format!("expected {} versions, v{} active: {}", self.versions.len(), self.active, in_short(&rows)));
         }
+        for row in &rows {
+            let expected = self.marks_of(row.version as usize);
+            if row.marks != expected {
+                return Err(format!("expected {expected:?}: {row:?}"));
+            }
+        }
         let oldest_first: Vec<&str> = rows.iter().rev().map(|row| row.tree.as_str()).collect();
         for (first, second) in (1..rows.len()).flat_map(|second| (0..second).map(move |first| (first, second))) {
             if (oldest_first[first] == oldest_first[second]) != (self.versions[first] == self.versions[second]) {
@@ -311,6 +394,17 @@ impl Model {
         Ok(())
     }
 
+    fn marks_of(&self, version: usize) -> Marks {
+        let labels = self.labels.iter().filter(|(_, labelled)| **labelled == version);
+        Marks {
+            deleted: self.pruned.contains(&version),
+            pruned: self.pruned.contains(&version).then(|| "prune".to_owned()),
+            labels: labels.map(|(label, _)| (*label).to_owned()).collect(),
+            pinned: self.pinned.contains(&version),
+            passed: self.passed.get(&version).copied(),
+        }
+    }
+
     fn check_everything(&self, sandbox: &Sandbox) -> Checked<()> {
         self.check(sandbox)?;
         let clean = self.versions.last() == Some(&self.workspace);
@@ -318,7 +412,14 @@ impl Model {
             return Err(format!("the status must say that clean is {clean}"));
         }
         for (tree, version) in self.versions.iter().zip(1..) {
-            state_of(tree).same(&sandbox.try_tree_of(version)?).map_err(|error| format!("v{version}: {error}"))?;
+            if self.pruned.contains(&version) {
+                let refused = sandbox.rollback(version as u64);
+                if refused.code != exit::NO_SUCH_VERSION {
+                    return Err(format!("v{version} was pruned: {refused}"));
+                }
+            } else {
+                state_of(tree).same(&sandbox.try_tree_of(version as u64)?).map_err(|error| format!("v{version}: {error}"))?;
+            }
         }
         sandbox.check_verify()
     }

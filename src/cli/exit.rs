@@ -22,6 +22,8 @@ pub enum Exit {
     NoSuchVersion = 6,
     /// The disk is full, or may not be written to.
     NoSpace = 7,
+    /// Recorded, but the check that was asked for failed.
+    CheckFailed = 8,
     /// Stopped by the user, nothing half done.
     Interrupted = 130,
 }
@@ -29,7 +31,7 @@ pub enum Exit {
 impl Exit {
     /// All of them, in the order of their numbers.
     #[cfg(test)]
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Done,
         Self::Failed,
         Self::Usage,
@@ -38,6 +40,7 @@ impl Exit {
         Self::NotAWorkspace,
         Self::NoSuchVersion,
         Self::NoSpace,
+        Self::CheckFailed,
         Self::Interrupted,
     ];
 

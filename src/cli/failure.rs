@@ -104,11 +104,21 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::OtherStore { .. } => says(Failed, "other_store", "`{lua} init` without --store goes on with the history that is there"),
         OpsError::UnknownVersion { .. } => says(NoSuchVersion, "unknown_version", "`{lua} source list --all` lists all versions"),
         OpsError::DeletedVersion { .. } => says(NoSuchVersion, "deleted_version", "`{lua} source list --all` lists the others"),
+        OpsError::PrunedVersion { .. } => says(NoSuchVersion, "pruned_version", "`{lua} source list --all` lists the others"),
+        OpsError::UnknownLabel { .. } => says(NoSuchVersion, "unknown_label", "`{lua} label` lists all labels"),
+        OpsError::BadLabel { .. } => says(Usage, "bad_label", "a label is written like a git tag"),
+        OpsError::LabelTaken { .. } => says(Failed, "label_taken", "--move takes it from there"),
+        OpsError::NoGreenVersion => says(NoSuchVersion, "no_green_version", "`{lua} push --check COMMAND` checks a version"),
+        OpsError::CheckStopped { .. } => says(Exit::Interrupted, "check_stopped", ""),
+        OpsError::CheckNotRun { .. } => says(Failed, "check_not_run", ""),
+        OpsError::NoRule => says(Usage, "no_rule", "name at least one rule, for example --keep-last 20; `{lua} prune --help` lists them"),
         OpsError::NoVersion => says(NoSuchVersion, "no_version", "`{lua} push` makes the first one"),
         OpsError::NoRollback => says(NoSuchVersion, "no_rollback", "`{lua} source rollback --version N` brings any version back"),
-        OpsError::Undeletable { .. } => {
-            says(Failed, "undeletable", "promote another version, or push a newer one, and then delete this one")
-        }
+        OpsError::Undeletable { .. } => says(
+            Failed,
+            "undeletable",
+            "promote another version, push a newer one, or take its pin and labels away, and then delete this one",
+        ),
         OpsError::NearlyNothingLeft { .. } => {
             says(Usage, "nearly_nothing_left", "change that rule, take paths back in with `!PATH` in .luaignore, or insist with --force")
         }

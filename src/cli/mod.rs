@@ -8,7 +8,7 @@
 //! | `failure`, `exit` | what errors mean: exit codes, codes for scripts, hints |
 //! | `session`, `host` | what commands share; the surroundings that operations need |
 //! | `output`, `pager`, `progress`, `prompt`, `terminal`, `signals` | the terminal |
-//! | `environment` | variables |
+//! | `environment`, `calendar` | variables; the time zone |
 //!
 //! # Rules
 //! - Under `--json` nothing but one JSON object goes to standard output, whatever happens.
@@ -17,6 +17,7 @@
 
 mod args;
 mod bounds;
+mod calendar;
 mod commands;
 mod environment;
 mod exit;

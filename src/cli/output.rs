@@ -67,6 +67,12 @@ pub fn tell(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
+/// Hands on to standard error what a command of the user's writes. Nothing of it goes to standard output, which is for answers.
+pub fn pass_through(bytes: &[u8]) {
+    let mut err = io::stderr().lock();
+    let _ = err.write_all(bytes).and_then(|()| err.flush());
+}
+
 /// Writes to standard error without ending the line.
 pub fn tell_partly(text: &str) {
     let mut err = io::stderr().lock();

@@ -77,13 +77,25 @@ impl Session {
 
     /// Gives the answer in the form that the user wants. The other form is not made.
     pub fn answer<J: Serialize>(&self, json: impl FnOnce() -> J, words: impl FnOnce(&mut Page)) -> Result<(), Failure> {
+        self.answer_in_words(words)?;
+        self.answer_in_json(json)
+    }
+
+    /// Gives an answer, or a part of one, if the user wants it in words.
+    pub fn answer_in_words(&self, words: impl FnOnce(&mut Page)) -> Result<(), Failure> {
         self.host.clear_progress();
         if self.is_json {
-            return output::write_json(&json()).map_err(Failure::Output);
+            return Ok(());
         }
         let mut page = self.page();
         words(&mut page);
         output::write_page(&page).map_err(Failure::Output)
+    }
+
+    /// Gives an answer, all of it, if the user wants it in JSON.
+    pub fn answer_in_json<J: Serialize>(&self, json: impl FnOnce() -> J) -> Result<(), Failure> {
+        self.host.clear_progress();
+        if self.is_json { output::write_json(&json()).map_err(Failure::Output) } else { Ok(()) }
     }
 
     /// Says something on standard error that is part of a JSON answer anyway.

@@ -1,6 +1,10 @@
 //! Records: the entries of the append-only version log. Each names the hash of the one before it, so that no entry
 //! can be changed, dropped or put in unnoticed.
 
+mod mark;
+
+pub use mark::{CheckRecord, LabelRecord, ProcessEnd, PruneRecord};
+
 use super::bytes::{ByteReader, FormatError, put_prefixed, put_varint};
 use crate::id::{ObjectId, ObjectKind};
 use crate::limits::{RECORD_BYTES_MAX, TEXT_BYTES_MAX};
@@ -61,6 +65,57 @@ pub enum RecordBody {
     /// Paths of a version are about to be brought into the workspace, which then has this tree. The tree must be in the store
     /// before, since a restore that is interrupted is finished from it.
     Restore(ObjectId),
+    /// The version has this name from here on, and no other version has it.
+    Label(LabelRecord),
+    /// No version has this name any more.
+    Unlabel(String),
+    /// The contents of the version are kept until it is unpinned.
+    Pin(VersionNumber),
+    /// The pin of the version is gone.
+    Unpin(VersionNumber),
+    /// A command was run on the workspace as the version has it.
+    Check(CheckRecord),
+    /// The versions were deleted together.
+    Prune(PruneRecord),
+}
+
+impl RecordBody {
+    /// The versions that it says something about, all of which must have been made before it; none for one that makes a version.
+    pub fn named_versions(&self) -> &[VersionNumber] {
+        match self {
+            Self::Version(_) | Self::Restore(_) | Self::Unlabel(_) => &[],
+            Self::Promote(number) | Self::Delete(number) | Self::Pin(number) | Self::Unpin(number) => std::slice::from_ref(number),
+            Self::Label(label) => std::slice::from_ref(&label.version),
+            Self::Check(check) => std::slice::from_ref(&check.version),
+            Self::Prune(prune) => &prune.versions,
+        }
+    }
+
+    /// Whether the versions that it names are deleted from here on.
+    pub fn deletes(&self) -> bool {
+        matches!(self, Self::Delete(_) | Self::Prune(_))
+    }
+
+    /// Whether the versions that it names must not have been deleted before it.
+    pub fn names_living(&self) -> bool {
+        !matches!(self, Self::Unpin(_))
+    }
+
+    /// The byte that says which of them it is.
+    fn kind(&self) -> u8 {
+        match self {
+            Self::Version(_) => 1,
+            Self::Promote(_) => 2,
+            Self::Delete(_) => 3,
+            Self::Restore(_) => 4,
+            Self::Label(_) => 5,
+            Self::Unlabel(_) => 6,
+            Self::Pin(_) => 7,
+            Self::Unpin(_) => 8,
+            Self::Check(_) => 9,
+            Self::Prune(_) => 11,
+        }
+    }
 }
 
 /// One entry of the version log.
@@ -83,23 +138,17 @@ impl Record {
         put_varint(&mut out, self.sequence);
         out.extend_from_slice(self.previous.as_bytes());
         out.extend_from_slice(&self.created_ms.to_le_bytes());
+        out.push(self.body.kind());
         match &self.body {
-            RecordBody::Version(version) => {
-                out.push(1);
-                encode_version(version, &mut out);
-            }
-            RecordBody::Promote(number) => {
-                out.push(2);
+            RecordBody::Version(version) => encode_version(version, &mut out),
+            RecordBody::Promote(number) | RecordBody::Delete(number) | RecordBody::Pin(number) | RecordBody::Unpin(number) => {
                 put_varint(&mut out, number.0);
             }
-            RecordBody::Delete(number) => {
-                out.push(3);
-                put_varint(&mut out, number.0);
-            }
-            RecordBody::Restore(root) => {
-                out.push(4);
-                out.extend_from_slice(root.as_bytes());
-            }
+            RecordBody::Restore(root) => out.extend_from_slice(root.as_bytes()),
+            RecordBody::Label(label) => mark::encode_label(label, &mut out),
+            RecordBody::Unlabel(name) => put_prefixed(&mut out, name.as_bytes()),
+            RecordBody::Check(check) => mark::encode_check(check, &mut out),
+            RecordBody::Prune(prune) => mark::encode_prune(prune, &mut out),
         }
         out
     }
@@ -119,6 +168,12 @@ impl Record {
             2 => RecordBody::Promote(VersionNumber(reader.varint()?)),
             3 => RecordBody::Delete(VersionNumber(reader.varint()?)),
             4 => RecordBody::Restore(ObjectId::from_bytes(reader.array()?)),
+            5 => RecordBody::Label(mark::decode_label(&mut reader)?),
+            6 => RecordBody::Unlabel(mark::decode_name(&mut reader)?),
+            7 => RecordBody::Pin(VersionNumber(reader.varint()?)),
+            8 => RecordBody::Unpin(VersionNumber(reader.varint()?)),
+            9 => RecordBody::Check(mark::decode_check(&mut reader)?),
+            11 => RecordBody::Prune(mark::decode_prune(&mut reader)?),
             _ => return Err(reader.malformed("unknown kind of record")),
         };
         if sequence == 0 {
@@ -150,9 +205,9 @@ fn decode_version(reader: &mut ByteReader<'_>) -> Result<VersionRecord, FormatEr
     Ok(VersionRecord {
         number: VersionNumber(reader.varint()?),
         root: ObjectId::from_bytes(reader.array()?),
-        by: decode_text(reader)?,
-        triggered_by: decode_text(reader)?,
-        message: decode_text(reader)?,
+        by: decode_text(reader, TEXT_BYTES_MAX)?,
+        triggered_by: decode_text(reader, TEXT_BYTES_MAX)?,
+        message: decode_text(reader, TEXT_BYTES_MAX)?,
         changes: ChangeCounts { added: reader.varint()?, changed: reader.varint()?, removed: reader.varint()? },
         files: reader.varint()?,
         bytes: reader.varint()?,
@@ -160,8 +215,8 @@ fn decode_version(reader: &mut ByteReader<'_>) -> Result<VersionRecord, FormatEr
     })
 }
 
-fn decode_text(reader: &mut ByteReader<'_>) -> Result<String, FormatError> {
-    let bytes = reader.prefixed(TEXT_BYTES_MAX)?;
+fn decode_text(reader: &mut ByteReader<'_>, bytes_max: usize) -> Result<String, FormatError> {
+    let bytes = reader.prefixed(bytes_max)?;
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text.to_owned()),
         Err(_) => Err(reader.malformed("a text is not UTF-8")),
@@ -171,6 +226,7 @@ fn decode_text(reader: &mut ByteReader<'_>) -> Result<String, FormatError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::LABEL_BYTES_MAX;
     use proptest::prelude::*;
 
     fn version() -> RecordBody {
@@ -187,26 +243,101 @@ mod tests {
         })
     }
 
-    #[test]
-    fn records_read_back() {
-        for body in [
+    fn check(end: ProcessEnd, output: &str) -> RecordBody {
+        let (version, command) = (VersionNumber(7), "cargo test".to_owned());
+        RecordBody::Check(CheckRecord { version, command, end, duration_ms: 90_000, output: output.into() })
+    }
+
+    fn prune(versions: &[u64]) -> RecordBody {
+        RecordBody::Prune(PruneRecord { versions: versions.iter().copied().map(VersionNumber).collect(), reason: "budget".into() })
+    }
+
+    fn bodies() -> Vec<RecordBody> {
+        vec![
             version(),
             RecordBody::Promote(VersionNumber(3)),
             RecordBody::Delete(VersionNumber(1 << 40)),
             RecordBody::Restore(ObjectId::ZERO),
-        ] {
-            let record = Record { sequence: 9, previous: ObjectId::of(ObjectKind::Record, b"p"), created_ms: -5, body };
+            RecordBody::Label(LabelRecord { version: VersionNumber(2), name: "before-refactor".into() }),
+            RecordBody::Unlabel("é/x".into()),
+            RecordBody::Pin(VersionNumber(300)),
+            RecordBody::Unpin(VersionNumber(300)),
+            check(ProcessEnd::Exited(101), "1 failed\n"),
+            check(ProcessEnd::Signalled(9), ""),
+            prune(&[1, 2, 3, 900, u64::MAX]),
+        ]
+    }
+
+    fn record(body: RecordBody) -> Record {
+        Record { sequence: 9, previous: ObjectId::of(ObjectKind::Record, b"p"), created_ms: -5, body }
+    }
+
+    #[test]
+    fn records_read_back() {
+        for record in bodies().into_iter().map(record) {
             assert_eq!(Record::decode(&record.encode()), Ok(record));
         }
     }
 
     #[test]
     fn malformed_records_are_refused() {
-        let good = Record { sequence: 1, previous: ObjectId::ZERO, created_ms: 0, body: version() }.encode();
-        for length in 0..good.len() {
-            assert!(Record::decode(&good[..length]).is_err(), "{length}");
+        for record in bodies().into_iter().map(record) {
+            let good = record.encode();
+            for length in 0..good.len() {
+                assert!(Record::decode(&good[..length]).is_err(), "{length} of {record:?}");
+            }
+            assert!(Record::decode(&[&good[..], &[0]].concat()).is_err(), "{record:?}");
         }
-        assert!(Record::decode(&[&good[..], &[0]].concat()).is_err());
+    }
+
+    #[test]
+    fn bodies_that_no_writer_writes_are_refused() {
+        let label = |name: String| RecordBody::Label(LabelRecord { version: VersionNumber(1), name });
+        for body in [
+            prune(&[]),
+            prune(&[0]),
+            prune(&[2, 2]),
+            prune(&[3, 2]),
+            prune(&vec![1; crate::limits::PRUNED_VERSIONS_MAX + 1]),
+            label(String::new()),
+            label("x".repeat(LABEL_BYTES_MAX + 1)),
+            RecordBody::Unlabel(String::new()),
+            check(ProcessEnd::Exited(0), &"x".repeat(crate::limits::CHECK_OUTPUT_BYTES_MAX + 1)),
+        ] {
+            assert!(Record::decode(&record(body.clone()).encode()).is_err(), "{body:?}");
+        }
+        let mut bytes = record(check(ProcessEnd::Exited(0), "")).encode();
+        let how = bytes.len() - 6;
+        assert_eq!(bytes[how..how + 2], [0, 0], "how it ended, and the exit code");
+        bytes[how] = 2;
+        assert!(Record::decode(&bytes).is_err());
+    }
+
+    /// Records are read for ever, so these bytes never change; the ids of the records follow from them.
+    #[test]
+    fn the_bytes_of_marks_stay() {
+        let bytes_of = |body: &RecordBody| {
+            let bytes = Record { sequence: 1, previous: ObjectId::ZERO, created_ms: 0, body: body.clone() }.encode();
+            bytes[1 + 32 + 8..].iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        };
+        let written: Vec<String> = bodies()[4..].iter().map(bytes_of).collect();
+        let expected = [
+            "05020f6265666f72652d7265666163746f72",
+            "0604c3a92f78",
+            "07ac02",
+            "08ac02",
+            "09070a636172676f20746573740065 90bf05 0931206661696c65640a",
+            "09070a636172676f2074657374010990bf0500",
+            "0b06627564676574050101018107fbf8ffffffffffffff01",
+        ];
+        assert_eq!(written, expected.map(|hex| hex.replace(' ', "")));
+    }
+
+    #[test]
+    fn the_longest_records_can_be_read() {
+        let versions = (1..=crate::limits::PRUNED_VERSIONS_MAX as u64).map(|number| VersionNumber(number << 49)).collect();
+        let prune = record(RecordBody::Prune(PruneRecord { versions, reason: "x".repeat(LABEL_BYTES_MAX) }));
+        assert_eq!(Record::decode(&prune.encode()), Ok(prune));
     }
 
     proptest! {

@@ -66,6 +66,58 @@ pub enum OpsError {
         /// The version.
         number: VersionNumber,
     },
+    /// The version was pruned: its entry stays, its contents may be gone.
+    #[error("{number} was {}", super::pruned_in_words(reason))]
+    PrunedVersion {
+        /// The version.
+        number: VersionNumber,
+        /// What asked for it.
+        reason: String,
+    },
+    /// No version has this label.
+    #[error("no version is labelled {name:?}{}", similar(near))]
+    UnknownLabel {
+        /// The label asked for.
+        name: String,
+        /// Labels that are written alike.
+        near: Vec<String>,
+    },
+    /// No label can be written like this.
+    #[error("{name:?} cannot be a label: {why}")]
+    BadLabel {
+        /// What was given.
+        name: String,
+        /// The rule that it breaks.
+        why: &'static str,
+    },
+    /// Another version has the label.
+    #[error("{version} is labelled {name:?} already")]
+    LabelTaken {
+        /// The label.
+        name: String,
+        /// The version that has it.
+        version: VersionNumber,
+    },
+    /// The last check of no version passed.
+    #[error("no version has passed its last check")]
+    NoGreenVersion,
+    /// A check was stopped: it says nothing about the version, and nothing is recorded of it.
+    #[error("stopped; {version} is recorded, its check is not")]
+    CheckStopped {
+        /// The version that was to be checked.
+        version: VersionNumber,
+    },
+    /// The shell that runs checks could not be started, or its output not be read.
+    #[error("{version} is recorded, but its check could not be run: {source}")]
+    CheckNotRun {
+        /// The version that was to be checked.
+        version: VersionNumber,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A prune without a rule would keep hardly anything.
+    #[error("nothing says which versions to keep")]
+    NoRule,
     /// Nothing has been pushed yet.
     #[error("there is no version yet")]
     NoVersion,
@@ -77,7 +129,7 @@ pub enum OpsError {
     Undeletable {
         /// The version.
         number: VersionNumber,
-        /// `the active version` or `the newest version`.
+        /// `the active version`, `the newest version`, `pinned` or `labelled`.
         why: &'static str,
     },
     /// The ignore rules leave nothing, or nearly nothing, to record.
@@ -181,6 +233,14 @@ pub enum OpsError {
     /// The workspace could not be changed; it is as it was, or the next command brings it to its end.
     #[error(transparent)]
     Checkout(CheckoutError),
+}
+
+/// Labels that may be meant, as the end of a message.
+fn similar(near: &[String]) -> String {
+    match near {
+        [] => String::new(),
+        near => format!("; there is {}", near.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")),
+    }
 }
 
 impl From<StoreError> for OpsError {

@@ -1,8 +1,23 @@
 //! The version log as users see it.
 
-use super::{OpsResult, Workspace};
+use super::{OpsError, OpsResult, Workspace};
 use crate::format::record::VersionNumber;
 use crate::version_log::VersionRow;
+
+/// A version with what was said about it later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MarkedVersion {
+    /// Its entry.
+    pub row: VersionRow,
+    /// Its labels, in the order of their names.
+    pub labels: Vec<String>,
+    /// Whether it is pinned.
+    pub pinned: bool,
+    /// Whether its last check passed; `None` when it was never checked.
+    pub passed: Option<bool>,
+    /// What asked for its deletion, if it was pruned.
+    pub pruned: Option<String>,
+}
 
 /// The versions, newest first, at most `limit` of them; and the active one.
 pub fn list(workspace: &Workspace, limit: Option<u64>) -> OpsResult<(Vec<VersionRow>, Option<VersionNumber>)> {
@@ -16,10 +31,53 @@ pub fn list(workspace: &Workspace, limit: Option<u64>) -> OpsResult<(Vec<Version
     }
 }
 
+/// Puts to entries of versions, newest first, what was said about them later.
+pub fn marked(workspace: &Workspace, rows: Vec<VersionRow>) -> OpsResult<Vec<MarkedVersion>> {
+    let marks = workspace.log.marks()?;
+    let mut labels = marks.labels_by_version();
+    let mut deleted = rows.iter().filter(|row| row.deleted).map(|row| row.record.number);
+    let mut reasons = match (deleted.next(), deleted.next_back()) {
+        (None, _) => Default::default(),
+        (Some(newest), oldest) => workspace.log.prune_reasons(oldest.unwrap_or(newest), newest)?,
+    };
+    let marked = |row: VersionRow| {
+        let number = row.record.number;
+        MarkedVersion {
+            labels: labels.remove(&number).unwrap_or_default(),
+            pinned: marks.is_pinned(number),
+            passed: marks.passed(number),
+            pruned: reasons.remove(&number),
+            row,
+        }
+    };
+    Ok(rows.into_iter().map(marked).collect())
+}
+
+/// The versions whose last check passed, newest first, at most `limit` of them.
+pub fn green_versions(workspace: &Workspace, limit: Option<u64>) -> OpsResult<Vec<VersionRow>> {
+    let marks = workspace.log.marks()?;
+    let mut rows = Vec::new();
+    for (&number, _) in marks.versions.iter().rev().filter(|(number, _)| marks.passed(**number) == Some(true)) {
+        if limit.is_some_and(|limit| rows.len() as u64 >= limit) {
+            break;
+        }
+        rows.extend(workspace.log.version(number)?.filter(|row| !row.deleted));
+    }
+    Ok(rows)
+}
+
+/// The newest version whose last check passed.
+///
+/// # Errors
+/// [`OpsError::NoGreenVersion`].
+pub fn last_green(workspace: &Workspace) -> OpsResult<VersionNumber> {
+    green_versions(workspace, Some(1))?.first().map(|row| row.record.number).ok_or(OpsError::NoGreenVersion)
+}
+
 /// The entry of one version, deleted or not.
 pub fn version(workspace: &Workspace, number: VersionNumber) -> OpsResult<VersionRow> {
     let newest = workspace.log.head()?.newest;
-    workspace.log.version(number)?.ok_or(super::OpsError::UnknownVersion { number, newest })
+    workspace.log.version(number)?.ok_or(OpsError::UnknownVersion { number, newest })
 }
 
 /// The newest version.

@@ -4,18 +4,22 @@
 //! Errors say what is true of the workspace or its history, not which call failed. Whatever fails, versions that were made
 //! stay, and the workspace is what it was or what it was to become.
 
+mod check;
 mod check_ignore;
 mod checkout;
 mod diff;
 mod error;
 mod host;
 mod init;
+mod label;
 mod list;
 mod mark;
 mod present_rules;
 mod promote;
+mod prune;
 mod push;
 mod restore;
+mod retention;
 mod revision;
 mod rollback;
 mod select;
@@ -25,16 +29,20 @@ mod status;
 mod verify;
 mod workspace;
 
+pub use check::{CheckOptions, check};
 pub use check_ignore::{Explanation, check_ignore};
 pub use diff::{DiffForm, DiffOptions, DiffOutcome, DiffSide, diff};
 pub use error::{OpsError, OpsResult};
 pub use host::{Host, Notice, Phase, QuietHost};
 pub use init::{InitOptions, InitOutcome, init};
-pub use list::{list, newest, version};
-pub use mark::delete;
+pub use label::{LabelOutcome, is_label, label, unlabel};
+pub use list::{MarkedVersion, green_versions, last_green, list, marked, newest, version};
+pub use mark::{delete, set_pin};
 pub use promote::{PromoteOutcome, promote, promotions};
+pub use prune::{PruneOptions, PruneOutcome, VersionVerdict, prune, pruned_in_words};
 pub use push::{LeftOutByRule, PushOptions, PushOutcome, PushReport, SkippedPath, push};
 pub use restore::{RestoreOptions, RestoreOutcome, RestoreTarget, restore};
+pub use retention::{Calendar, Candidate, KeepReason, KeepSpan, LocalTime, Period, Policy, Verdict, decide};
 pub use revision::{Revision, RevisionError};
 pub use rollback::{RollbackOptions, RollbackOutcome, RollbackPlan, rollback, rollback_plan, undo_target};
 pub use settings::Settings;

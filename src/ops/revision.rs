@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{OpsError, OpsResult, Workspace};
+use super::{OpsError, OpsResult, Workspace, label};
 use crate::format::record::VersionNumber;
 
 /// A version as it was named. Which one is meant is decided by [`Workspace::resolve`].
@@ -15,13 +15,15 @@ pub enum Revision {
     Newest,
     /// `active`: the active version.
     Active,
+    /// Any other word: the version that has this label.
+    Label(String),
 }
 
 /// Why a word names no version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RevisionError {
-    /// It is neither a number nor a word that stands for a version.
-    #[error("a version is written as 5, v5, newest or active")]
+    /// It is neither a number nor a word that stands for a version, and cannot be a label.
+    #[error("a version is written as 5, v5, newest, active or by its label")]
     Malformed,
     /// There is no version 0.
     #[error("the first version is 1")]
@@ -42,7 +44,7 @@ impl FromStr for Revision {
         }
         let digits = text.strip_prefix(['v', 'V']).unwrap_or(text);
         if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(RevisionError::Malformed);
+            return label::check_name(text).map(|()| Self::Label(text.to_owned())).map_err(|_| RevisionError::Malformed);
         }
         match digits.parse() {
             Ok(0) => Err(RevisionError::Zero),
@@ -58,6 +60,7 @@ impl fmt::Display for Revision {
             Self::Number(number) => number.fmt(f),
             Self::Newest => f.write_str("newest"),
             Self::Active => f.write_str("active"),
+            Self::Label(name) => f.write_str(name),
         }
     }
 }
@@ -67,12 +70,13 @@ impl Workspace {
     /// say that use it.
     ///
     /// # Errors
-    /// [`OpsError::NoVersion`] when there is none yet that could be the newest or the active one.
+    /// [`OpsError::NoVersion`] when there is none yet that could be the newest or the active one; [`OpsError::UnknownLabel`].
     pub fn resolve(&self, revision: &Revision) -> OpsResult<VersionNumber> {
         let found = match revision {
             Revision::Number(number) => Some(*number),
             Revision::Newest => self.log.head()?.newest,
             Revision::Active => self.log.head()?.active,
+            Revision::Label(name) => return label::labelled(self, name),
         };
         found.ok_or(OpsError::NoVersion)
     }
@@ -93,8 +97,15 @@ mod tests {
     }
 
     #[test]
+    fn other_words_are_labels() {
+        for text in ["v", "+1", "5a", "vv5", "1.0", "٣", "before-refactor", "release/2"] {
+            assert_eq!(text.parse(), Ok(Revision::Label(text.to_owned())), "{text}");
+        }
+    }
+
+    #[test]
     fn everything_else_is_no_version() {
-        for text in ["", "v", "0", "v0", "-1", "+1", "5a", "vv5", "1.0", "٣", "18446744073709551616", "Newest"] {
+        for text in ["", "0", "v0", "-1", "18446744073709551616", "Newest", "two words", "a..b", "5:src"] {
             assert!(text.parse::<Revision>().is_err(), "{text}");
         }
     }

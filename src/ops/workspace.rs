@@ -106,7 +106,13 @@ impl Workspace {
     /// A version whose contents are to be used.
     pub fn usable_version(&self, number: VersionNumber) -> OpsResult<VersionRow> {
         let row = self.log.version(number)?.ok_or(OpsError::UnknownVersion { number, newest: self.log.head()?.newest })?;
-        if row.deleted { Err(OpsError::DeletedVersion { number }) } else { Ok(row) }
+        match row.deleted {
+            false => Ok(row),
+            true => Err(match self.log.prune_reasons(number, number)?.remove(&number) {
+                Some(reason) => OpsError::PrunedVersion { number, reason },
+                None => OpsError::DeletedVersion { number },
+            }),
+        }
     }
 
     /// Keeps others from writing to the workspace while it is looked at, or (`Exclusive`) from looking at it while it is

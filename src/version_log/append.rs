@@ -7,8 +7,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::error::LogError;
 use super::head::{LogHead, LogPosition};
 use super::place::Place;
-use super::{connection, row};
-use crate::format::record::{Record, RecordBody, VersionNumber};
+use super::{connection, mark_table, row};
+use crate::format::record::{Record, VersionNumber};
 use crate::limits::SQLITE_BUSY_MS;
 
 /// From this length on the write-ahead log is written back into the database after a commit, in bytes: about every 40
@@ -44,12 +44,16 @@ fn add(conn: &Connection, head: &LogHead, record: &Record) -> Result<LogHead, Lo
     }
     let id = Record::id_of(&bytes);
     let next = head.followed_by(record, id).map_err(refuse)?;
-    match record.body {
-        RecordBody::Version(_) | RecordBody::Restore(_) => (),
-        RecordBody::Promote(number) => _ = not_deleted(conn, number, record)?,
-        RecordBody::Delete(number) => row::mark_deleted(conn, &not_deleted(conn, number, record)?, record.sequence)?,
+    if record.body.names_living() {
+        for &number in record.body.named_versions() {
+            let living = not_deleted(conn, number, record)?;
+            if record.body.deletes() {
+                row::mark_deleted(conn, &living, record.sequence)?;
+            }
+        }
     }
     row::insert(conn, record, id, &bytes)?;
+    mark_table::add(conn, record)?;
     Ok(next)
 }
 

@@ -61,12 +61,11 @@ impl LogHead {
                 head.newest = Some(version.number);
                 head.active = Some(version.number);
             }
-            RecordBody::Restore(_) => {}
-            RecordBody::Promote(number) | RecordBody::Delete(number) => {
-                if !(1..=newest).contains(&number.0) {
+            body => {
+                if !body.named_versions().iter().all(|number| (1..=newest).contains(&number.0)) {
                     return Err("it names a version that does not exist");
                 }
-                if matches!(record.body, RecordBody::Promote(_)) {
+                if let RecordBody::Promote(number) = body {
                     head.active = Some(*number);
                 }
             }

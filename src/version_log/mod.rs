@@ -9,7 +9,7 @@
 //!
 //! # Nothing is believed
 //! SQLite notices when its structures are broken, but has no checksums. Each row that is read is held against the
-//! id of its record, neighbours against the chain of ids, and the head against a checksum and the last row. So what is
+//! id of its record, neighbours against the chain of ids, the marks against a sum over all of them, and the head against a checksum and the last row. So what is
 //! returned is what a writer stored, or an error. Whoever can write the file can also make a log that
 //! is consistent; that it is the log of *this* store only the segments can tell.
 //!
@@ -24,6 +24,8 @@ mod append;
 mod connection;
 mod error;
 mod head;
+mod mark_table;
+mod marks;
 mod place;
 mod read;
 mod rebuild;
@@ -35,8 +37,12 @@ mod verify;
 
 pub use error::{Cause, LogError};
 pub use head::{LogHead, LogPosition};
+pub use mark_table::CheckRow;
+pub use marks::{LabelMark, Marks, VersionMarks};
 pub use read::ActiveChange;
 pub use row::VersionRow;
+
+use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
@@ -138,7 +144,7 @@ impl VersionLog {
     ///
     /// # Errors
     /// [`LogError::NotNext`] when a record has not the next number, does not name its predecessor, makes a version that is not the
-    /// next one, or promotes or deletes one that does not exist or was deleted. [`LogError::Busy`] after
+    /// next one, or names one that does not exist or was deleted. [`LogError::Busy`] after
     /// [`crate::limits::SQLITE_BUSY_MS`]. [`LogError::Replaced`] when the index is no longer the one that was opened.
     ///
     /// # Durability
@@ -192,6 +198,38 @@ impl VersionLog {
         read::promotions(&self.conn, limit.unwrap_or(u64::MAX))
     }
 
+    /// All labels, pins and ends of checks as they stand.
+    ///
+    /// # Errors
+    /// As [`VersionLog::head`].
+    pub fn marks(&self) -> Result<Marks, LogError> {
+        read::marks(&self.conn)
+    }
+
+    /// The version that has a label.
+    ///
+    /// # Errors
+    /// As [`VersionLog::head`].
+    pub fn labelled(&self, name: &str) -> Result<Option<VersionNumber>, LogError> {
+        read::labelled(&self.conn, name)
+    }
+
+    /// The last check of a version.
+    ///
+    /// # Errors
+    /// As [`VersionLog::head`].
+    pub fn last_check(&self, version: VersionNumber) -> Result<Option<CheckRow>, LogError> {
+        read::last_check(&self.conn, version)
+    }
+
+    /// Why versions from `first` to `last` were pruned. Those that were not, or were deleted otherwise, are not in the map.
+    ///
+    /// # Errors
+    /// As [`VersionLog::head`].
+    pub fn prune_reasons(&self, first: VersionNumber, last: VersionNumber) -> Result<BTreeMap<VersionNumber, String>, LogError> {
+        read::prune_reasons(&self.conn, first, last)
+    }
+
     /// All records from the first up to the last that is sound and chained to it.
     ///
     /// # Errors
@@ -200,7 +238,7 @@ impl VersionLog {
         read::sound_records(&self.conn)
     }
 
-    /// Checks everything: SQLite's structures, each record, the whole chain, the deletions, and the head.
+    /// Checks everything: SQLite's structures, each record, the whole chain, the deletions, the marks, and the head.
     ///
     /// # Errors
     /// As [`VersionLog::head`]. What is damaged is found in the index only; the segments are not looked at.

@@ -1,9 +1,13 @@
 //! Questions to the log. Each is answered from one state of it, and every row is checked on the way.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Connection, params};
 
 use super::error::LogError;
 use super::head::LogHead;
+use super::mark_table::{self, CheckRow};
+use super::marks::Marks;
 use super::row::{self, BLOBS_BYTES_MAX, LogRow, VersionRow, select_rows, stored};
 use crate::format::record::{Record, RecordBody, VersionNumber};
 use crate::id::ObjectId;
@@ -28,7 +32,7 @@ impl ActiveChange {
         let (version, promoted) = match &row.record.body {
             RecordBody::Version(version) => (version.number, false),
             RecordBody::Promote(number) => (*number, true),
-            RecordBody::Delete(_) | RecordBody::Restore(_) => return None,
+            _ => return None,
         };
         Some(Self { version, promoted, sequence: row.record.sequence, created_ms: row.record.created_ms, id: row.id })
     }
@@ -79,6 +83,34 @@ pub(super) fn promotions(conn: &Connection, rows_max: u64) -> Result<Vec<ActiveC
         return Err(LogError::damaged("its head names another active version than its records"));
     }
     Ok(changes)
+}
+
+/// All marks as they stand.
+pub(super) fn marks(conn: &Connection) -> Result<Marks, LogError> {
+    let transaction = conn.unchecked_transaction()?;
+    mark_table::marks(&transaction)
+}
+
+/// The version that has a label.
+pub(super) fn labelled(conn: &Connection, name: &str) -> Result<Option<VersionNumber>, LogError> {
+    let transaction = conn.unchecked_transaction()?;
+    Ok(mark_table::labels(&transaction)?.get(name).map(|label| label.version))
+}
+
+/// The last check of a version.
+pub(super) fn last_check(conn: &Connection, version: VersionNumber) -> Result<Option<CheckRow>, LogError> {
+    let transaction = conn.unchecked_transaction()?;
+    mark_table::last_check(&transaction, version)
+}
+
+/// Why versions were pruned.
+pub(super) fn prune_reasons(
+    conn: &Connection,
+    first: VersionNumber,
+    last: VersionNumber,
+) -> Result<BTreeMap<VersionNumber, String>, LogError> {
+    let transaction = conn.unchecked_transaction()?;
+    mark_table::prune_reasons(&transaction, first, last)
 }
 
 /// All records up to the first that is not sound, in order. For whoever saves what can be saved.

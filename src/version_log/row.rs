@@ -89,7 +89,7 @@ impl LogRow {
 pub(super) fn version_of(record: &Record) -> Option<VersionNumber> {
     match &record.body {
         RecordBody::Version(version) => Some(version.number),
-        RecordBody::Promote(_) | RecordBody::Delete(_) | RecordBody::Restore(_) => None,
+        _ => None,
     }
 }
 
@@ -160,8 +160,7 @@ fn fits(head: &LogHead, last: Option<&LogRow>) -> bool {
     let body_fits = match &last.record.body {
         RecordBody::Version(version) => head.active == Some(version.number) && head.newest == Some(version.number),
         RecordBody::Promote(number) => head.active == Some(*number) && head.newest >= Some(*number),
-        RecordBody::Delete(number) => head.newest >= Some(*number),
-        RecordBody::Restore(_) => true,
+        body => body.named_versions().iter().all(|number| head.newest >= Some(*number)),
     };
     body_fits && (head.sequence, head.id) == (last.record.sequence, last.id)
 }
@@ -181,12 +180,12 @@ pub(super) fn stored(number: u64) -> Result<i64, LogError> {
     i64::try_from(number).map_err(|_| LogError::damaged("a number is too large for it"))
 }
 
-fn number(row: &Row<'_>, column: usize) -> Result<Option<u64>, LogError> {
+pub(super) fn number(row: &Row<'_>, column: usize) -> Result<Option<u64>, LogError> {
     let value: Option<i64> = row.get(column)?;
     value.map(|value| u64::try_from(value).map_err(|_| LogError::damaged("a number is negative"))).transpose()
 }
 
-fn array<const N: usize>(row: &Row<'_>, column: usize) -> Result<[u8; N], LogError> {
+pub(super) fn array<const N: usize>(row: &Row<'_>, column: usize) -> Result<[u8; N], LogError> {
     let bytes = row.get_ref(column)?.as_blob().map_err(rusqlite::Error::from)?;
     bytes.try_into().map_err(|_| LogError::damaged("a field has the wrong length"))
 }

@@ -38,7 +38,10 @@ impl SchemaObject {
 pub(super) type Steps = &'static [&'static [SchemaObject]];
 
 /// The steps up to this program.
-pub(super) const STEPS: Steps = &[&[
+pub(super) const STEPS: Steps = &[&RECORDS, &MARKS];
+
+/// The records and what follows from them.
+const RECORDS: [SchemaObject; 3] = [
     // `record` is the truth of a row. `id` is its hash. `version` is the number of the version that the record makes, for
     // looking it up. `deleted_by` is the sequence of the record that deletes this version; `seal` protects it.
     SchemaObject::table(
@@ -48,7 +51,21 @@ pub(super) const STEPS: Steps = &[&[
     SchemaObject::index("log_version", "log", "CREATE UNIQUE INDEX log_version ON log(version) WHERE version IS NOT NULL"),
     // One row: see `LogHead::encode`.
     SchemaObject::table("head", "CREATE TABLE head(one INTEGER PRIMARY KEY CHECK(one = 1), content BLOB NOT NULL) STRICT"),
-]];
+];
+
+/// The marks of versions as they stand: see `marks`. The numbers are those of versions and of the records that made the marks.
+const MARKS: [SchemaObject; 3] = [
+    SchemaObject::table(
+        "label",
+        "CREATE TABLE label(name TEXT PRIMARY KEY, version INTEGER NOT NULL, sequence INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    ),
+    SchemaObject::table(
+        "mark",
+        "CREATE TABLE mark(version INTEGER PRIMARY KEY, pinned_by INTEGER, checked_by INTEGER, passed INTEGER NOT NULL) STRICT",
+    ),
+    // One row, or none before the first mark: see `MarkSums::encode`.
+    SchemaObject::table("mark_sum", "CREATE TABLE mark_sum(one INTEGER PRIMARY KEY CHECK(one = 1), content BLOB NOT NULL) STRICT"),
+];
 
 /// Makes all tables in an empty database, with the head of an empty log.
 pub(super) fn create(conn: &mut Connection) -> Result<(), LogError> {

@@ -5,6 +5,7 @@ mod damage;
 mod helper;
 mod hostile;
 mod many;
+mod marks;
 mod measure;
 mod open;
 mod read_only;

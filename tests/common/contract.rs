@@ -21,6 +21,8 @@ pub mod exit {
     pub const NO_SUCH_VERSION: i32 = 6;
     /// The disk is full, or may not be written to.
     pub const NO_SPACE: i32 = 7;
+    /// Recorded, but the check that was asked for failed.
+    pub const CHECK_FAILED: i32 = 8;
 
     /// Whether a command that ended with this code says that it did nothing, and why.
     pub fn is_refusal(code: i32) -> bool {
@@ -80,12 +82,31 @@ pub struct Row {
     pub changed: u64,
     /// Those that are gone.
     pub removed: u64,
+    /// What was said about it later.
+    #[serde(flatten)]
+    pub marks: Marks,
+}
+
+/// What was said about a version after it was made.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+pub struct Marks {
+    /// Whether its contents may be gone.
+    pub deleted: bool,
+    /// What asked for that, if it was pruned.
+    pub pruned: Option<String>,
+    /// Its labels.
+    pub labels: Vec<String>,
+    /// Whether it is pinned.
+    pub pinned: bool,
+    /// Whether its last check passed, if it was checked.
+    pub passed: Option<bool>,
 }
 
 impl Row {
-    /// The row without the one thing that a promotion changes.
-    pub fn without_mark(mut self) -> Self {
+    /// The row without all that later commands change: the mark of the active version, and what was said about it later.
+    pub fn without_marks(mut self) -> Self {
         self.active = false;
+        self.marks = Marks::default();
         self
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::contract::{self, Push, Row, Status, exit, in_short};
+use super::contract::{self, Marks, Push, Row, Status, exit, in_short};
 use super::files::remove_deep;
 use super::sandbox::{Run, Sandbox};
 use super::tree_state::TreeState;
@@ -79,7 +79,8 @@ impl Sandbox {
     /// Everything that the workspace and its history hold now.
     pub fn try_holdings(&self) -> Checked<Holdings> {
         let rows = self.try_versions()?;
-        let trees = rows.iter().map(|row| Ok((row.version, self.try_tree_of(row.version)?))).collect::<Checked<_>>()?;
+        let living = rows.iter().filter(|row| !row.marks.deleted);
+        let trees = living.map(|row| Ok((row.version, self.try_tree_of(row.version)?))).collect::<Checked<_>>()?;
         Ok(Holdings { workspace: self.tree(), rows, trees })
     }
 
@@ -149,7 +150,7 @@ pub struct Holdings {
     pub workspace: TreeState,
     /// The list of versions, newest first.
     pub rows: Vec<Row>,
-    /// The versions' trees.
+    /// The trees of the versions that are not deleted.
     pub trees: BTreeMap<u64, TreeState>,
 }
 
@@ -166,10 +167,12 @@ impl Holdings {
         contents
     }
 
-    /// Promise 1: whatever was in the workspace or in a version before is in the one or the other now.
+    /// Promise 1: whatever was in the workspace or in a version before is in the one or the other now, but for versions that were
+    /// deleted since.
     pub fn check_nothing_lost(&self, now: &Holdings) -> Checked<()> {
         let contents = now.contents();
-        let before = self.trees.iter().map(|(number, tree)| (format!("v{number}"), tree));
+        let kept = self.trees.iter().filter(|(number, _)| now.trees.contains_key(number));
+        let before = kept.map(|(number, tree)| (format!("v{number}"), tree));
         let before = before.chain([("the workspace".to_owned(), &self.workspace)]);
         let lost = before.flat_map(|(place, tree)| {
             let gone = tree.contents().into_iter().filter(|content| !contents.contains(content)).count();
@@ -179,17 +182,25 @@ impl Holdings {
         if lost.is_empty() { Ok(()) } else { Err(format!("lost: {}", lost.join(", "))) }
     }
 
-    /// Promise 5: the log has only grown: every version of before is listed as before (but for the mark of the active one)
-    /// and has the same tree.
+    /// Promise 5: the log has only grown: every version of before is listed as before (but for its marks)
+    /// and has the same tree, unless it was deleted.
     pub fn check_only_grown(&self, now: &Holdings) -> Checked<()> {
         for row in &self.rows {
             let found = now.rows.iter().find(|found| found.version == row.version);
-            if found.map(|found| found.clone().without_mark()) != Some(row.clone().without_mark()) {
+            if found.map(|found| found.clone().without_marks()) != Some(row.clone().without_marks()) {
                 return Err(format!("{row} is listed as {}", found.map_or("nothing".to_owned(), ToString::to_string)));
             }
-            self.trees[&row.version].same(&now.trees[&row.version]).map_err(|error| format!("v{}: {error}", row.version))?;
+            if let (Some(tree), Some(found)) = (self.trees.get(&row.version), now.trees.get(&row.version)) {
+                tree.same(found).map_err(|error| format!("v{}: {error}", row.version))?;
+            }
         }
         Ok(())
+    }
+
+    /// All marks of versions that have any.
+    pub fn marks(&self) -> BTreeMap<u64, Marks> {
+        let rows = self.rows.iter().map(|row| (row.version, row.marks.clone()));
+        rows.filter(|(_, marks)| *marks != Marks::default()).collect()
     }
 
     /// The number of the active version.

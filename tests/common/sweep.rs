@@ -154,6 +154,9 @@ fn check_state(expected: &Expected, now: &Holdings, succeeded: bool) -> Checked<
     if is_old.is_err() && !whole {
         return Err(format!("the workspace is the new one, but the versions are {}", in_short(&now.rows)));
     }
+    if ![before.marks(), after.marks()].contains(&now.marks()) {
+        return Err(format!("the marks of versions are neither old nor new: {:?}", now.marks()));
+    }
     let active = now.active();
     let newest = now.rows.first().map(|row| row.version);
     if ![before.active(), after.active(), newest].contains(&active) {

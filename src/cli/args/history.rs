@@ -13,7 +13,7 @@ use super::{PushArgs, VersionDiffArgs};
 /// `source …`
 #[derive(Debug, Subcommand)]
 pub enum SourceCommand {
-    List(ListArgs),
+    List(VersionListArgs),
     Rollback(RollbackArgs),
     Restore(RestoreArgs),
 }
@@ -22,7 +22,7 @@ pub enum SourceCommand {
 #[derive(Debug, Subcommand)]
 pub enum VersionCommand {
     Promote(PromoteArgs),
-    List(ListArgs),
+    List(VersionListArgs),
     Show(ShowArgs),
     Diff(VersionDiffArgs),
     /// Show which version is active, and how it came to be
@@ -32,7 +32,7 @@ pub enum VersionCommand {
     Delete(DeleteArgs),
 }
 
-/// List versions, newest first; the active one is starred
+/// How many rows are shown
 #[derive(Debug, Args)]
 pub struct ListArgs {
     /// Show all instead of the newest 50
@@ -41,6 +41,16 @@ pub struct ListArgs {
     /// Show at most N
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub limit: Option<u64>,
+}
+
+/// List versions, newest first; the active one is starred
+#[derive(Debug, Args)]
+pub struct VersionListArgs {
+    #[command(flatten)]
+    pub rows: ListArgs,
+    /// Only versions whose last check passed
+    #[arg(long)]
+    pub green: bool,
 }
 
 impl ListArgs {
@@ -55,7 +65,7 @@ impl ListArgs {
 /// Unsaved work is recorded first, as a version of its own. What the ignore rules leave out is not touched.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  {lua} source rollback --version 5 --dry-run\n  {lua} source rollback --version 5\n  {lua} rollback 5 --force"
+    after_help = "Examples:\n  {lua} source rollback --version 5 --dry-run\n  {lua} source rollback --version 5\n  {lua} rollback 5 --force\n  {lua} rollback before-refactor\n  {lua} source rollback --last-green --force"
 )]
 pub struct RollbackArgs {
     #[command(flatten)]
@@ -64,7 +74,7 @@ pub struct RollbackArgs {
     pub how: RollbackHow,
 }
 
-/// The version to bring back, in one of two ways.
+/// The version to bring back, in one of three ways.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub struct RollbackTarget {
@@ -74,6 +84,9 @@ pub struct RollbackTarget {
     /// The same, without the flag
     #[arg(value_name = "N", value_parser = parse_revision)]
     pub number: Option<Revision>,
+    /// The newest version whose last check passed
+    #[arg(long)]
+    pub last_green: bool,
 }
 
 /// How a rollback is done.

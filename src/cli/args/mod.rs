@@ -3,6 +3,7 @@
 //! `{lua}` in a help text stands for the name that the program was called by; see `usage`.
 
 mod history;
+mod marks;
 mod value;
 mod workspace;
 
@@ -12,7 +13,9 @@ use clap::{Args, Parser, Subcommand};
 
 pub use history::{
     DeleteArgs, ListArgs, PromoteArgs, RestoreArgs, RollbackArgs, RollbackHow, ShowArgs, SourceCommand, UndoArgs, VersionCommand,
+    VersionListArgs,
 };
+pub use marks::{LabelArgs, PinArgs, PruneArgs};
 pub use value::looks_like_version;
 pub use workspace::{CheckIgnoreArgs, DiffArgs, DiffFormArgs, InitArgs, PushArgs, StatusArgs, VerifyArgs, VersionDiffArgs};
 
@@ -33,6 +36,7 @@ Exit codes:
   5    not in a workspace
   6    no such version
   7    the disk is full or cannot be written
+  8    recorded, but the check failed
   130  stopped by Ctrl-C, nothing half done
 
 Environment:
@@ -83,8 +87,11 @@ pub enum Command {
     /// The recorded data itself is not changed, and the former log is kept aside. What stays damaged is listed.
     Repair,
     CheckIgnore(CheckIgnoreArgs),
+    Label(LabelArgs),
+    Pin(PinArgs),
+    Prune(PruneArgs),
     /// Short for `source list`
-    List(ListArgs),
+    List(VersionListArgs),
     /// Short for `source rollback`
     Rollback(RollbackArgs),
     /// Short for `source restore`

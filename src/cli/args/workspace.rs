@@ -29,7 +29,7 @@ pub struct InitArgs {
 ///
 /// With nothing changed no version is made.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  {lua} push -m \"parser works\"\n  {lua} push --dry-run")]
+#[command(after_help = "Examples:\n  {lua} push -m \"parser works\"\n  {lua} push --check \"cargo test\"\n  {lua} push --dry-run")]
 pub struct PushArgs {
     /// Accepted for compatibility: both push the whole workspace
     #[arg(value_name = "WHAT")]
@@ -55,6 +55,9 @@ pub struct PushArgs {
     /// Read every file again, whatever its times say
     #[arg(long)]
     pub rehash: bool,
+    /// Then run CMD with `sh -c` in the workspace and record with the version whether it succeeds; exit code 8 if not
+    #[arg(long, value_name = "CMD", conflicts_with = "dry_run")]
+    pub check: Option<String>,
 }
 
 /// The parts that the vendor's tool knows.
@@ -77,8 +80,8 @@ pub struct StatusArgs {
 
 /// Show what differs between two versions, or between a version and the workspace
 ///
-/// A is the newest version unless it is given, B the workspace. The first two words are versions if they look like 5 or v5;
-/// all others, and all after `--`, are paths.
+/// A is the newest version unless it is given, B the workspace. The first two words are versions if they look like 5 or v5,
+/// or are labels and no path has that name; all others, and all after `--`, are paths.
 #[derive(Debug, Args)]
 #[command(
     override_usage = "{lua} diff [OPTIONS] [A [B]] [PATH]... [-- PATH...]",

@@ -1,26 +1,44 @@
 //! `diff` and `version diff`: what differs between two versions, or between a version and the workspace.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
-use lua_store::ops::{self, DiffForm, DiffOptions, DiffSide, Revision};
+use lua_store::ops::{self, DiffForm, DiffOptions, DiffSide, Revision, Workspace};
 
 use crate::cli::args::{DiffArgs, DiffFormArgs, VersionDiffArgs, looks_like_version};
 use crate::cli::exit::Exit;
-use crate::cli::failure::Outcome;
+use crate::cli::failure::{Failure, Outcome};
 use crate::cli::session::Session;
 use crate::cli::{json, paths, render, terminal};
 
 pub fn diff(session: &Session, args: &DiffArgs) -> Outcome {
-    let Words { from, to, paths } = Words::read(&args.words, &args.paths);
-    compare(session, from.as_ref(), to.as_ref(), &paths, args.form)
+    let mut workspace = session.open()?;
+    let Words { from, to, paths } = Words::read(&args.words, &args.paths, |word| version_of(session, &workspace, word))?;
+    compare(session, &mut workspace, from.as_ref(), to.as_ref(), &paths, args.form)
+}
+
+/// The version that a word stands for: a number, or a label unless there is a path of that name.
+fn version_of(session: &Session, workspace: &Workspace, word: &OsStr) -> Result<Option<Revision>, Failure> {
+    if let Some(revision) = looks_like_version(word) {
+        return Ok(Some(revision));
+    }
+    let Some(Ok(Revision::Label(name))) = word.to_str().map(str::parse) else { return Ok(None) };
+    let is_path = session.folder().join(word).symlink_metadata().is_ok();
+    let is_label = !is_path && ops::is_label(workspace, &name)?;
+    Ok(is_label.then_some(Revision::Label(name)))
 }
 
 pub fn version_diff(session: &Session, args: &VersionDiffArgs) -> Outcome {
-    compare(session, Some(&args.a), Some(&args.b), &args.paths, args.form)
+    compare(session, &mut session.open()?, Some(&args.a), Some(&args.b), &args.paths, args.form)
 }
 
-fn compare(session: &Session, from: Option<&Revision>, to: Option<&Revision>, words: &[OsString], form: DiffFormArgs) -> Outcome {
-    let mut workspace = session.open()?;
+fn compare(
+    session: &Session,
+    workspace: &mut Workspace,
+    from: Option<&Revision>,
+    to: Option<&Revision>,
+    words: &[OsString],
+    form: DiffFormArgs,
+) -> Outcome {
     let from = from.map(|from| workspace.resolve(from)).transpose()?;
     let to = to.map(|to| workspace.resolve(to)).transpose()?.map_or(DiffSide::Workspace, DiffSide::Version);
     let paths = paths::patterns(workspace.root(), session.folder(), words)?;
@@ -30,7 +48,7 @@ fn compare(session: &Session, from: Option<&Revision>, to: Option<&Revision>, wo
         DiffFormArgs { .. } => DiffForm::Patch,
     };
     let options = DiffOptions { from, to, paths, form };
-    let outcome = ops::diff(&mut workspace, &options, session.host())?;
+    let outcome = ops::diff(workspace, &options, session.host())?;
     let in_words = |page: &mut _| render::diff::put(page, &outcome, form, terminal::stdout_is_terminal());
     session.answer(|| json::diff::diff(&outcome, from, to, form), in_words)?;
     Ok(Exit::Done)
@@ -45,13 +63,17 @@ struct Words {
 }
 
 impl Words {
-    /// The first two words are versions if they look like it; all others, and those after `--`, are paths.
-    fn read(words: &[OsString], after_dashes: &[OsString]) -> Self {
-        let version = |index: usize| words.get(index).and_then(|word| looks_like_version(word));
-        let from = version(0);
-        let to = from.as_ref().and_then(|_| version(1));
+    /// The first two words are versions if `version_of` knows them; all others, and those after `--`, are paths.
+    fn read<E>(
+        words: &[OsString],
+        after_dashes: &[OsString],
+        version_of: impl Fn(&OsStr) -> Result<Option<Revision>, E>,
+    ) -> Result<Self, E> {
+        let version = |index: usize| words.get(index).map_or(Ok(None), |word| version_of(word));
+        let from = version(0)?;
+        let to = if from.is_some() { version(1)? } else { None };
         let versions = usize::from(from.is_some()) + usize::from(to.is_some());
-        Self { from, to, paths: [&words[versions..], after_dashes].concat() }
+        Ok(Self { from, to, paths: [&words[versions..], after_dashes].concat() })
     }
 }
 
@@ -61,7 +83,7 @@ mod tests {
 
     fn words(before: &[&str], after: &[&str]) -> (Option<String>, Option<String>, Vec<String>) {
         let own = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
-        let Words { from, to, paths } = Words::read(&own(before), &own(after));
+        let Words { from, to, paths } = Words::read(&own(before), &own(after), |word| Ok::<_, ()>(looks_like_version(word))).unwrap();
         let paths = paths.into_iter().map(|path| path.into_string().unwrap()).collect();
         (from.map(|from| from.to_string()), to.map(|to| to.to_string()), paths)
     }

@@ -2,17 +2,25 @@
 
 use lua_store::ops;
 
-use crate::cli::args::{DeleteArgs, ListArgs, ShowArgs};
+use crate::cli::args::{DeleteArgs, ShowArgs, VersionListArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Outcome;
 use crate::cli::render::time::LocalClock;
 use crate::cli::session::Session;
 use crate::cli::{json, prompt, render};
 
-pub fn list(session: &Session, args: &ListArgs) -> Outcome {
-    let (rows, active) = ops::list(&session.open()?, args.row_limit())?;
-    let in_words = |page: &mut _| render::list::put(page, &rows, active, &LocalClock::of_system());
-    session.answer(|| json::history::versions(&rows, active), in_words)?;
+pub fn list(session: &Session, args: &VersionListArgs) -> Outcome {
+    let (workspace, limit) = (session.open()?, args.rows.row_limit());
+    let (rows, active) = match args.green {
+        false => ops::list(&workspace, limit)?,
+        true => (ops::green_versions(&workspace, limit)?, ops::list(&workspace, Some(1))?.1),
+    };
+    let versions = ops::marked(&workspace, rows)?;
+    let in_words = |page: &mut _| match args.green {
+        false => render::list::put(page, &versions, active, &LocalClock::of_system()),
+        true => render::list::put_green(page, &versions, active, &LocalClock::of_system()),
+    };
+    session.answer(|| json::history::versions(&versions, active), in_words)?;
     Ok(Exit::Done)
 }
 
@@ -20,9 +28,12 @@ pub fn show(session: &Session, args: &ShowArgs) -> Outcome {
     let workspace = session.open()?;
     let row = ops::version(&workspace, workspace.resolve(&args.version)?)?;
     let (_, active) = ops::list(&workspace, Some(1))?;
+    let check = workspace.log().last_check(row.record.number).map_err(ops::OpsError::from)?.map(|check| check.record);
     let is_active = active == Some(row.record.number);
-    let in_words = |page: &mut _| render::show::put(page, &row, is_active, &LocalClock::of_system());
-    session.answer(|| json::history::version(&row, active), in_words)?;
+    for version in ops::marked(&workspace, vec![row])? {
+        let in_words = |page: &mut _| render::show::put(page, &version, check.as_ref(), is_active, &LocalClock::of_system());
+        session.answer(|| json::history::version(&version, check.as_ref(), active), in_words)?;
+    }
     Ok(Exit::Done)
 }
 

@@ -4,7 +4,9 @@ mod check_ignore;
 mod diff;
 mod history;
 mod init;
+mod marks;
 mod promote;
+mod prune;
 mod push;
 mod restore;
 mod rollback;
@@ -28,6 +30,9 @@ pub fn run(session: &Session, command: Command) -> Outcome {
         Command::Verify(args) => verify::verify(session, &args),
         Command::Repair => verify::repair(session),
         Command::CheckIgnore(args) => check_ignore::check_ignore(session, &args),
+        Command::Label(args) => marks::label(session, args),
+        Command::Pin(args) => marks::pin(session, &args),
+        Command::Prune(args) => prune::prune(session, args),
         Command::List(args) => history::list(session, &args),
         Command::Rollback(args) => rollback::rollback(session, args),
         Command::Restore(args) => restore::restore(session, args),

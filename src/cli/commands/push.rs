@@ -1,26 +1,47 @@
 //! `push` and `version create`: record the workspace as the next version.
 
+use lua_store::format::record::CheckRecord;
 use lua_store::id::ObjectId;
-use lua_store::ops::{self, InitOptions, OpsError, PushOptions, PushOutcome, Workspace};
+use lua_store::ops::{self, CheckOptions, InitOptions, OpsError, PushOptions, PushOutcome, Workspace};
 
 use crate::cli::args::PushArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::json::push::Circumstances;
 use crate::cli::session::Session;
-use crate::cli::{environment, json, render};
+use crate::cli::{environment, json, output, render};
 
 pub fn push(session: &Session, args: PushArgs) -> Outcome {
     let initialized = make_workspace_if_none(session, args.dry_run)?;
+    let check = args.check.clone();
+    check.as_deref().map(CheckOptions::check_command).transpose()?;
     let mut workspace = session.open()?;
     let options = options(args);
     let outcome = ops::push(&mut workspace, &options, session.host())?;
     let (PushOutcome::Made { report, .. } | PushOutcome::WouldMake { report, .. } | PushOutcome::Unchanged { report, .. }) = &outcome;
     let tree = tree(&workspace, &outcome)?;
     let circumstances = Circumstances { dry_run: options.dry_run, initialized, tree, elapsed: session.elapsed() };
-    session.answer(|| json::push::push(&outcome, circumstances), |page| render::push::put(page, &outcome, circumstances.elapsed))?;
+    // Before the check, which may take long: the version is there whatever comes of it.
+    session.answer_in_words(|page| render::push::put(page, &outcome, circumstances.elapsed))?;
     session.tell_in_words(render::left_out::lines(report));
-    Ok(Exit::left_out_if(!report.is_complete()))
+    let check = check.map(|command| run_check(session, &mut workspace, &outcome, command)).transpose()?.flatten();
+    session.answer_in_json(|| json::push::push(&outcome, check.as_ref(), circumstances))?;
+    let is_checked = check.is_none_or(|check| check.passed());
+    Ok(if is_checked { Exit::left_out_if(!report.is_complete()) } else { Exit::CheckFailed })
+}
+
+/// Checks the version that the workspace is as it is; `None` when there is none because there was nothing to record.
+fn run_check(session: &Session, workspace: &mut Workspace, outcome: &PushOutcome, command: String) -> Result<Option<CheckRecord>, Failure> {
+    let version = match outcome {
+        PushOutcome::Made { version, .. } => Some(*version),
+        PushOutcome::Unchanged { newest, .. } => *newest,
+        PushOutcome::WouldMake { .. } => None,
+    };
+    let Some(version) = version else { return Ok(None) };
+    let options = CheckOptions { version, command };
+    let check = ops::check(workspace, &options, &mut output::pass_through, session.host())?;
+    session.answer_in_words(|page| render::marks::put_check(page, &check))?;
+    Ok(Some(check))
 }
 
 fn options(args: PushArgs) -> PushOptions {

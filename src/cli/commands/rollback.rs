@@ -13,11 +13,13 @@ use crate::cli::session::Session;
 use crate::cli::{environment, json, output, prompt, render};
 
 pub fn rollback(session: &Session, args: RollbackArgs) -> Outcome {
-    let target = args.target.version.or(args.target.number);
-    let target = target.ok_or_else(|| Failure::Usage("say which version to bring back: --version N".to_owned()))?;
     require_leave(session, &args.how)?;
     let mut workspace = session.open()?;
-    let target = workspace.resolve(&target)?;
+    let target = match args.target.version.or(args.target.number) {
+        Some(target) => workspace.resolve(&target)?,
+        // The arguments are one of the two.
+        None => ops::last_green(&workspace)?,
+    };
     roll_back_to(session, &mut workspace, target, args.how)
 }
 

@@ -1,11 +1,12 @@
 //! Versions and the active mark in JSON.
 
-use lua_store::format::record::VersionNumber;
-use lua_store::ops::PromoteOutcome;
-use lua_store::version_log::{ActiveChange, VersionRow};
+use lua_store::format::record::{CheckRecord, VersionNumber};
+use lua_store::ops::{MarkedVersion, PromoteOutcome};
+use lua_store::version_log::ActiveChange;
 use serde::Serialize;
 
 use super::Answer;
+use super::marks::Check;
 use crate::cli::render::time::rfc_3339;
 
 /// A version.
@@ -14,6 +15,12 @@ pub struct Version<'a> {
     version: u64,
     active: bool,
     deleted: bool,
+    /// What asked for its deletion, if it was pruned.
+    pruned: Option<&'a str>,
+    labels: &'a [String],
+    pinned: bool,
+    /// Whether its last check passed; `null` when it was never checked.
+    passed: Option<bool>,
     #[serde(flatten)]
     created: Created,
     by: &'a str,
@@ -41,12 +48,16 @@ impl Created {
 }
 
 impl<'a> Version<'a> {
-    fn new(row: &'a VersionRow, active: Option<VersionNumber>) -> Self {
-        let record = &row.record;
+    fn new(version: &'a MarkedVersion, active: Option<VersionNumber>) -> Self {
+        let (row, record) = (&version.row, &version.row.record);
         Self {
             version: record.number.0,
             active: active == Some(record.number),
             deleted: row.deleted,
+            pruned: version.pruned.as_deref(),
+            labels: &version.labels,
+            pinned: version.pinned,
+            passed: version.passed,
             created: Created::at(row.created_ms),
             by: &record.by,
             triggered_by: &record.triggered_by,
@@ -62,9 +73,21 @@ impl<'a> Version<'a> {
     }
 }
 
+/// A version with its last check.
+#[derive(Debug, Serialize)]
+pub struct CheckedVersion<'a> {
+    #[serde(flatten)]
+    version: Version<'a>,
+    check: Option<Check<'a>>,
+}
+
 /// The answer of `version show`.
-pub fn version(row: &VersionRow, active: Option<VersionNumber>) -> Answer<Version<'_>> {
-    Answer::new(Version::new(row, active))
+pub fn version<'a>(
+    version: &'a MarkedVersion,
+    check: Option<&'a CheckRecord>,
+    active: Option<VersionNumber>,
+) -> Answer<CheckedVersion<'a>> {
+    Answer::new(CheckedVersion { version: Version::new(version, active), check: check.map(Check::from) })
 }
 
 /// Versions, newest first.
@@ -75,8 +98,8 @@ pub struct Versions<'a> {
 }
 
 /// The answer of `source list`.
-pub fn versions(rows: &[VersionRow], active: Option<VersionNumber>) -> Answer<Versions<'_>> {
-    let versions = rows.iter().map(|row| Version::new(row, active)).collect();
+pub fn versions(versions: &[MarkedVersion], active: Option<VersionNumber>) -> Answer<Versions<'_>> {
+    let versions = versions.iter().map(|version| Version::new(version, active)).collect();
     Answer::new(Versions { active: active.map(|active| active.0), versions })
 }
 
@@ -134,6 +157,7 @@ pub fn deleted(version: VersionNumber) -> Answer<Deleted> {
 mod tests {
     use lua_store::format::record::{ChangeCounts, VersionRecord};
     use lua_store::id::ObjectId;
+    use lua_store::version_log::VersionRow;
 
     use super::super::text;
     use super::*;
@@ -152,15 +176,16 @@ mod tests {
             left_out: 6,
         };
         let row = VersionRow { record, sequence: 7, created_ms: 1000, id: ObjectId::ZERO, deleted: false };
+        let version = MarkedVersion { row, labels: vec!["x".into()], pinned: false, passed: Some(true), pruned: None };
         let zeros = "0".repeat(64);
         let expected = format!(
             concat!(
-                r#"{{"format":1,"active":5,"versions":[{{"version":5,"active":true,"deleted":false,"#,
+                r#"{{"format":1,"active":5,"versions":[{{"version":5,"active":true,"deleted":false,"pruned":null,"labels":["x"],"pinned":false,"passed":true,"#,
                 r#""created_ms":1000,"created":"1970-01-01T00:00:01Z","by":"ada","triggered_by":"push","message":"a\nb","#,
                 r#""tree":"{}","added":1,"changed":2,"removed":3,"files":4,"bytes":5,"left_out":6}}]}}"#
             ),
             zeros
         );
-        assert_eq!(text(&versions(&[row], Some(VersionNumber(5)))), expected);
+        assert_eq!(text(&versions(&[version], Some(VersionNumber(5)))), expected);
     }
 }

@@ -6,7 +6,9 @@
 pub mod change;
 pub mod diff;
 pub mod history;
+pub mod marks;
 pub mod path;
+pub mod prune;
 pub mod push;
 pub mod rollback;
 pub mod status;

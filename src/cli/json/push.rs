@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use lua_store::format::record::CheckRecord;
 use lua_store::id::ObjectId;
 use lua_store::ops::{LeftOutByRule, PushOutcome, PushReport};
 use serde::Serialize;
 
 use super::change::JsonChange;
+use super::marks::Check;
 use super::path::JsonPath;
 use super::{Answer, milliseconds};
 use crate::cli::render::left_out::UNSTABLE;
@@ -35,6 +37,9 @@ pub struct Push<'a> {
     #[serde(flatten)]
     left_out: LeftOut<'a>,
     elapsed_ms: u64,
+    /// The check that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check: Option<Check<'a>>,
 }
 
 /// What cannot be told from the outcome alone.
@@ -51,7 +56,7 @@ pub struct Circumstances {
 }
 
 /// The answer of `push`.
-pub fn push(outcome: &PushOutcome, circumstances: Circumstances) -> Answer<Push<'_>> {
+pub fn push<'a>(outcome: &'a PushOutcome, check: Option<&'a CheckRecord>, circumstances: Circumstances) -> Answer<Push<'a>> {
     let (version, changed, report) = match outcome {
         PushOutcome::Made { version, report, .. } | PushOutcome::WouldMake { version, report } => (Some(*version), true, report),
         PushOutcome::Unchanged { newest, report } => (*newest, false, report),
@@ -73,6 +78,7 @@ pub fn push(outcome: &PushOutcome, circumstances: Circumstances) -> Answer<Push<
         changes: report.changed_paths.iter().map(JsonChange::from).collect(),
         left_out: LeftOut::new(report),
         elapsed_ms: milliseconds(circumstances.elapsed),
+        check: check.map(Check::from),
     })
 }
 
@@ -154,6 +160,6 @@ mod tests {
             r#""left_out":[{"path":"s","reason":"a socket"}],"left_out_total":1,"#,
             r#""rules":[{"rule":"built in","files":1,"bytes":2,"directories":3}],"elapsed_ms":1}"#
         );
-        assert_eq!(text(&push(&outcome, circumstances)), expected);
+        assert_eq!(text(&push(&outcome, None, circumstances)), expected);
     }
 }

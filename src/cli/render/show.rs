@@ -1,10 +1,12 @@
 //! The answer of `version show`.
 
+use lua_store::format::record::CheckRecord;
+use lua_store::ops::MarkedVersion;
 use lua_store::patch::readable_size;
-use lua_store::version_log::VersionRow;
 
 use super::count::{changes_in_words, counted, number};
 use super::escape;
+use super::marks::{deleted_in_words, how_it_ended};
 use super::page::{Page, STRONG};
 use super::time::LocalClock;
 use super::width::pad;
@@ -13,14 +15,15 @@ use super::width::pad;
 const LABEL_COLUMNS: usize = 14;
 
 /// Shows everything about a version.
-pub fn put(page: &mut Page, row: &VersionRow, is_active: bool, clock: &LocalClock) {
-    let record = &row.record;
-    let marks = [(is_active, " (active)"), (row.deleted, " (deleted)")].into_iter().filter(|(is_so, _)| *is_so);
-    let marks: String = marks.map(|(_, words)| words).collect();
-    page.line(format_args!("{}{marks}", page.paint(STRONG, record.number)));
+pub fn put(page: &mut Page, version: &MarkedVersion, check: Option<&CheckRecord>, is_active: bool, clock: &LocalClock) {
+    let (row, record) = (&version.row, &version.row.record);
+    page.line(format_args!("{}{}", page.paint(STRONG, record.number), states(version, is_active)));
     put_field(page, "created", &clock.show(row.created_ms));
     put_field(page, "by", &escape::text(&record.by));
     put_field(page, "triggered by", &escape::text(&record.triggered_by));
+    if !version.labels.is_empty() {
+        put_field(page, "labels", &escape::text(&version.labels.join(", ")));
+    }
     put_field(page, "changes", &changes_in_words(&record.changes));
     put_field(page, "holds", &format!("{}, {}", counted(record.files, "file"), readable_size(record.bytes)));
     if record.left_out > 0 {
@@ -30,8 +33,29 @@ pub fn put(page: &mut Page, row: &VersionRow, is_active: bool, clock: &LocalCloc
     put_field(page, "log record", &format!("{} {}", number(row.sequence), row.id));
     if !record.message.is_empty() {
         page.line("");
-        record.message.lines().for_each(|line| page.line(format_args!("    {}", escape::text(line))));
+        put_text(page, &record.message);
     }
+    if let Some(check) = check {
+        page.line("");
+        put_check(page, check);
+    }
+}
+
+/// Its states in brackets.
+fn states(version: &MarkedVersion, is_active: bool) -> String {
+    let deleted = deleted_in_words(version);
+    let states = [(is_active, "active"), (version.pinned, "pinned"), (version.row.deleted, &*deleted)];
+    states.into_iter().filter(|(is_so, _)| *is_so).map(|(_, words)| format!(" ({words})")).collect()
+}
+
+fn put_check(page: &mut Page, check: &CheckRecord) {
+    let verdict = if check.passed() { "passed" } else { "failed" };
+    page.line(format_args!("  check {verdict}: {} ({})", escape::text(&check.command), how_it_ended(check)));
+    put_text(page, &check.output);
+}
+
+fn put_text(page: &mut Page, text: &str) {
+    text.lines().for_each(|line| page.line(format_args!("    {}", escape::line(line.as_bytes()))));
 }
 
 fn put_field(page: &mut Page, label: &str, value: &str) {

@@ -229,7 +229,7 @@ fn usable_cache(workspace: &Workspace) -> OpsResult<Option<Arc<StatCache>>> {
     let Some(cache) = StatCache::open(&dir) else { return Ok(None) };
     let Some(tree) = cache.root_tree() else { return Ok(None) };
     let newest = workspace.log.versions_newest_first(Some(3))?;
-    Ok(newest.iter().any(|row| row.record.root == tree).then(|| Arc::new(cache)))
+    Ok(newest.iter().any(|row| !row.deleted && row.record.root == tree).then(|| Arc::new(cache)))
 }
 
 fn now_ns() -> i64 {

@@ -3,7 +3,9 @@
 use tempfile::TempDir;
 
 use crate::disk::{Dir, RootOf};
-use crate::format::record::{ChangeCounts, Record, RecordBody, VersionNumber, VersionRecord};
+use crate::format::record::{
+    ChangeCounts, CheckRecord, LabelRecord, ProcessEnd, PruneRecord, Record, RecordBody, VersionNumber, VersionRecord,
+};
 use crate::id::{ObjectId, ObjectKind};
 use crate::version_log::{LogError, LogHead, LogPosition, VersionLog};
 
@@ -110,4 +112,36 @@ pub fn small_log() -> Vec<Record> {
     records.push(chain.promote(1));
     records.push(chain.delete(2));
     records
+}
+
+/// Three versions with all kinds of marks, some of which were taken away again, and two more that were pruned.
+pub fn marked_log() -> Vec<Record> {
+    let mut chain = Chain::new();
+    let mut records = chain.versions(5);
+    let bodies = [
+        chain_label(1, "old"),
+        chain_label(3, "stable"),
+        chain_label(2, "old"),
+        RecordBody::Pin(VersionNumber(1)),
+        RecordBody::Pin(VersionNumber(3)),
+        chain_check(3, 0, "all well"),
+        chain_check(5, 0, ""),
+        chain_check(5, 1, "1 failed"),
+        RecordBody::Unpin(VersionNumber(3)),
+        RecordBody::Unlabel("old".into()),
+        RecordBody::Unlabel("never".into()),
+        chain_label(1, "first"),
+        RecordBody::Prune(PruneRecord { versions: vec![VersionNumber(2), VersionNumber(4)], reason: "prune".into() }),
+    ];
+    records.extend(bodies.map(|body| chain.next(body)));
+    records
+}
+
+fn chain_label(version: u64, name: &str) -> RecordBody {
+    RecordBody::Label(LabelRecord { version: VersionNumber(version), name: name.into() })
+}
+
+pub fn chain_check(version: u64, code: u32, output: &str) -> RecordBody {
+    let (version, command, end) = (VersionNumber(version), "make check".into(), ProcessEnd::Exited(code));
+    RecordBody::Check(CheckRecord { version, command, end, duration_ms: 5, output: output.into() })
 }

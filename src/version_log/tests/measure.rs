@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::helper::{Chain, Folder, position};
+use super::helper::{Chain, Folder, chain_check, position};
+use crate::format::record::{LabelRecord, RecordBody, VersionNumber};
 use crate::version_log::VersionLog;
 
 const ROUNDS: usize = 500;
@@ -76,7 +77,7 @@ fn ten_thousand_rows() {
         let log = timed(&mut open, || folder.open().unwrap());
         assert_eq!(timed(&mut all, || log.versions_newest_first(None).unwrap()).len(), 10_000);
         timed(&mut fifty, || log.versions_newest_first(Some(50)).unwrap());
-        timed(&mut one, || log.version(crate::format::record::VersionNumber(5000)).unwrap());
+        timed(&mut one, || log.version(VersionNumber(5000)).unwrap());
         timed(&mut verify, || log.verify().unwrap());
         drop(log);
         let records = Chain::new().versions(10_000);
@@ -88,4 +89,30 @@ fn ten_thousand_rows() {
     one.print("version(5000)");
     verify.print("verify");
     rebuild.print("rebuild");
+}
+
+#[test]
+#[ignore = "figures"]
+fn many_marks() {
+    let mut chain = Chain::new();
+    let mut records = chain.versions(10_000);
+    for number in 1..=10_000 {
+        records.push(chain.next(chain_check(number, 0, "")));
+    }
+    for number in 1..=2_000 {
+        let label = LabelRecord { version: VersionNumber(number), name: format!("release/{number}") };
+        records.push(chain.next(RecordBody::Label(label)));
+    }
+    let folder = Folder::with(&records);
+    let [mut open, mut marks, mut labelled, mut check] = [(); 4].map(|()| Times::new());
+    for _ in 0..20 {
+        let log = timed(&mut open, || folder.open().unwrap());
+        assert_eq!(timed(&mut marks, || log.marks().unwrap()).labels.len(), 2_000);
+        assert_eq!(timed(&mut labelled, || log.labelled("release/7").unwrap()), Some(VersionNumber(7)));
+        assert!(timed(&mut check, || log.last_check(VersionNumber(5)).unwrap()).is_some());
+    }
+    open.print("open");
+    marks.print("marks: 2,000 labels, 10,000 checks");
+    labelled.print("labelled");
+    check.print("last_check");
 }

@@ -1,0 +1,51 @@
+//! `prune`: drop versions that no rule keeps.
+
+use std::collections::BTreeMap;
+
+use lua_store::ops::{self, Period, Policy, PruneOptions};
+
+use crate::cli::args::PruneArgs;
+use crate::cli::calendar::ZoneCalendar;
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::render::time::LocalClock;
+use crate::cli::session::Session;
+use crate::cli::{json, output, prompt, render};
+
+pub fn prune(session: &Session, args: PruneArgs) -> Outcome {
+    prompt::require_somebody_to_ask(session, args.force || args.dry_run)?;
+    let (dry_run, force) = (args.dry_run, args.force);
+    let calendar = ZoneCalendar::of_system();
+    let mut workspace = session.open()?;
+    let mut options = PruneOptions { policy: policy(args), calendar: &calendar, dry_run: true };
+    if dry_run || !force {
+        let plan = ops::prune(&mut workspace, &options, session.host())?;
+        if dry_run {
+            session.answer(|| json::prune::prune(&plan, true), |page| render::prune::put_plan(page, &plan, &LocalClock::of_system()))?;
+            return Ok(Exit::Done);
+        }
+        if plan.dropped().next().is_some() {
+            let mut page = session.page();
+            render::prune::put_plan(&mut page, &plan, &LocalClock::of_system());
+            output::write_unpaged(&page).map_err(Failure::Output)?;
+            prompt::confirm("Drop the contents of these versions for good?")?;
+        }
+    }
+    // It is decided again, by the same rules: versions may have come while the user was thinking.
+    options.dry_run = false;
+    let outcome = ops::prune(&mut workspace, &options, session.host())?;
+    session.answer(|| json::prune::prune(&outcome, false), |page| render::prune::put(page, &outcome))?;
+    Ok(Exit::Done)
+}
+
+fn policy(args: PruneArgs) -> Policy {
+    let periods = [
+        (Period::Hour, args.keep_hourly),
+        (Period::Day, args.keep_daily),
+        (Period::Week, args.keep_weekly),
+        (Period::Month, args.keep_monthly),
+        (Period::Year, args.keep_yearly),
+    ];
+    let periods: BTreeMap<Period, u64> = periods.into_iter().filter_map(|(period, count)| Some((period, count?))).collect();
+    Policy { last: args.keep_last.unwrap_or(0), periods, within: args.keep_within, labels: args.keep_label.into_iter().collect() }
+}
