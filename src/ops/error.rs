@@ -154,6 +154,24 @@ pub enum OpsError {
         /// The first of the paths that differ.
         paths: Vec<String>,
     },
+    /// There are versions already, and none were to be appended.
+    #[error("there are versions already, up to {newest}")]
+    HistoryNotEmpty {
+        /// The newest.
+        newest: VersionNumber,
+    },
+    /// An import came to its end before all commits were versions. Those that were made stay.
+    #[error("the import stopped after {versions} versions, which are whole and stay: {source}")]
+    ImportStopped {
+        /// How many were made.
+        versions: u64,
+        /// Why it stopped.
+        source: Box<OpsError>,
+    },
+    /// A git repository could not be read.
+    #[cfg(feature = "git")]
+    #[error(transparent)]
+    Git(#[from] crate::git::GitError),
     /// The user asked to stop.
     #[error("stopped; nothing was left half done")]
     Cancelled,

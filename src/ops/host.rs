@@ -15,6 +15,8 @@ pub enum Phase {
     Proving,
     /// Reading the store; counts bytes.
     Verifying,
+    /// Making versions of commits; counts commits.
+    Importing,
 }
 
 /// Something that the user should hear about though it is no error.

@@ -9,6 +9,8 @@ mod checkout;
 mod diff;
 mod error;
 mod host;
+#[cfg(feature = "git")]
+mod import_git;
 mod init;
 mod list;
 mod mark;
@@ -29,6 +31,8 @@ pub use check_ignore::{Explanation, check_ignore};
 pub use diff::{DiffForm, DiffOptions, DiffOutcome, DiffSide, diff};
 pub use error::{OpsError, OpsResult};
 pub use host::{Host, Notice, Phase, QuietHost};
+#[cfg(feature = "git")]
+pub use import_git::{ImportGitOptions, ImportGitOutcome, ImportGitPlan, UnheldPath, UnheldWhy, import_git, plan_git_import};
 pub use init::{InitOptions, InitOutcome, init};
 pub use list::{list, newest, version};
 pub use mark::delete;

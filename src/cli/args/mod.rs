@@ -3,6 +3,7 @@
 //! `{lua}` in a help text stands for the name that the program was called by; see `usage`.
 
 mod history;
+mod transfer;
 mod value;
 mod workspace;
 
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 pub use history::{
     DeleteArgs, ListArgs, PromoteArgs, RestoreArgs, RollbackArgs, RollbackHow, ShowArgs, SourceCommand, UndoArgs, VersionCommand,
 };
+pub use transfer::{ImportCommand, ImportGitArgs};
 pub use value::looks_like_version;
 pub use workspace::{CheckIgnoreArgs, DiffArgs, DiffFormArgs, InitArgs, PushArgs, StatusArgs, VerifyArgs, VersionDiffArgs};
 
@@ -83,6 +85,9 @@ pub enum Command {
     /// The recorded data itself is not changed, and the former log is kept aside. What stays damaged is listed.
     Repair,
     CheckIgnore(CheckIgnoreArgs),
+    /// Take a history over from another tool: git
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Short for `source list`
     List(ListArgs),
     /// Short for `source rollback`

@@ -3,6 +3,7 @@
 mod check_ignore;
 mod diff;
 mod history;
+mod import;
 mod init;
 mod promote;
 mod push;
@@ -11,7 +12,7 @@ mod rollback;
 mod status;
 mod verify;
 
-use super::args::{Command, SourceCommand, VersionCommand};
+use super::args::{Command, ImportCommand, SourceCommand, VersionCommand};
 use super::failure::Outcome;
 use super::session::Session;
 
@@ -28,6 +29,7 @@ pub fn run(session: &Session, command: Command) -> Outcome {
         Command::Verify(args) => verify::verify(session, &args),
         Command::Repair => verify::repair(session),
         Command::CheckIgnore(args) => check_ignore::check_ignore(session, &args),
+        Command::Import(ImportCommand::Git(args)) => import::git(session, args),
         Command::List(args) => history::list(session, &args),
         Command::Rollback(args) => rollback::rollback(session, args),
         Command::Restore(args) => restore::restore(session, args),

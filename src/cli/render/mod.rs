@@ -20,5 +20,6 @@ pub mod stat;
 pub mod status;
 pub mod table;
 pub mod time;
+pub mod transfer;
 pub mod verify;
 pub mod width;

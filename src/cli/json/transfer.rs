@@ -1,0 +1,78 @@
+//! The answers of `import` and `export`.
+
+use std::path::Path;
+use std::time::Duration;
+
+use lua_store::ops::{ImportGitOutcome, ImportGitPlan, UnheldPath};
+use serde::Serialize;
+
+use super::path::{JsonPath, os_text};
+use super::{Answer, milliseconds};
+use crate::cli::render::transfer::why_unheld;
+
+/// What was imported.
+#[derive(Debug, Serialize)]
+pub struct Imported {
+    workspace: String,
+    versions: u64,
+    newest: Option<u64>,
+    already: u64,
+    new_bytes: u64,
+    stored_bytes: u64,
+    lfs_pointers: u64,
+    cut_messages: u64,
+    left_out: Vec<LeftOut>,
+    left_out_total: u64,
+    elapsed_ms: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct LeftOut {
+    #[serde(flatten)]
+    path: JsonPath,
+    reason: &'static str,
+}
+
+fn left_out(unheld: &[UnheldPath]) -> Vec<LeftOut> {
+    unheld.iter().map(|unheld| LeftOut { path: unheld.path.as_slice().into(), reason: why_unheld(unheld.why) }).collect()
+}
+
+/// The answer of `import git`.
+pub fn imported(outcome: &ImportGitOutcome, root: &Path, elapsed: Duration) -> Answer<Imported> {
+    Answer::new(Imported {
+        workspace: os_text(root),
+        versions: outcome.versions,
+        newest: outcome.newest.map(|newest| newest.0),
+        already: outcome.already,
+        new_bytes: outcome.new_bytes,
+        stored_bytes: outcome.stored_bytes,
+        lfs_pointers: outcome.lfs_pointers,
+        cut_messages: outcome.cut_messages,
+        left_out: left_out(&outcome.unheld),
+        left_out_total: outcome.unheld_total,
+        elapsed_ms: milliseconds(elapsed),
+    })
+}
+
+/// What would be imported.
+#[derive(Debug, Serialize)]
+pub struct ImportPlan {
+    dry_run: bool,
+    commits: u64,
+    oldest: Option<String>,
+    newest: Option<String>,
+    already: u64,
+    first_version: u64,
+}
+
+/// The answer of `import git --dry-run`.
+pub fn import_plan(plan: &ImportGitPlan) -> Answer<ImportPlan> {
+    Answer::new(ImportPlan {
+        dry_run: true,
+        commits: plan.len(),
+        oldest: plan.ends().map(|(oldest, _)| oldest.to_string()),
+        newest: plan.ends().map(|(_, newest)| newest.to_string()),
+        already: plan.already,
+        first_version: plan.first_version.0,
+    })
+}
