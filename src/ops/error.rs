@@ -168,6 +168,32 @@ pub enum OpsError {
         /// Why it stopped.
         source: Box<OpsError>,
     },
+    /// What git does not take as the name of a branch.
+    #[error("git takes no branch of the name {branch:?}")]
+    BadBranch {
+        /// The name.
+        branch: String,
+    },
+    /// The repository to be filled has the branch already.
+    #[error("the git repository has a branch {branch:?} already")]
+    BranchExists {
+        /// The branch.
+        branch: String,
+    },
+    /// git is needed and not installed.
+    #[error("git is not installed")]
+    NoGit,
+    /// git refused something.
+    #[error("{what} failed: {said}")]
+    GitFailed {
+        /// Which command.
+        what: &'static str,
+        /// What it said.
+        said: String,
+    },
+    /// What was to be handed out could not be written.
+    #[error("cannot write what is exported: {0}")]
+    Output(std::io::Error),
     /// A git repository could not be read.
     #[cfg(feature = "git")]
     #[error(transparent)]

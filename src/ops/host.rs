@@ -17,6 +17,8 @@ pub enum Phase {
     Verifying,
     /// Making versions of commits; counts commits.
     Importing,
+    /// Writing versions for other tools; counts versions.
+    Exporting,
 }
 
 /// Something that the user should hear about though it is no error.

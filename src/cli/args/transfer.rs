@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use lua_store::ops::{Revision, RevisionError};
 
 /// `import …`
 #[derive(Debug, Subcommand)]
@@ -43,4 +44,70 @@ pub struct ImportGitArgs {
     /// Show how many commits would be imported and write nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// `export …`
+#[derive(Debug, Subcommand)]
+pub enum ExportCommand {
+    Git(ExportGitArgs),
+}
+
+/// Make a git commit of each version
+///
+/// With --to a repository is made or filled, by git. Without it the history goes to standard output in the format of
+/// `git fast-import`. The last lines of each message name the version, its trigger and its hash. git holds no empty folders and one
+/// permission bit; what is lost that way is counted.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  {lua} export git --to ~/site.git-copy\n  {lua} export git --to . --branch lua-history --versions 10..20\n  {lua} export git | git -C REPOSITORY fast-import"
+)]
+pub struct ExportGitArgs {
+    /// Make DIR a git repository, or add the branch to the one that it is; - is standard output
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
+    /// Only these versions: A..B, A.., ..B or A
+    #[arg(long, value_name = "A..B", value_parser = parse_range)]
+    pub versions: Option<RevisionRange>,
+    /// The branch that gets the commits
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    pub branch: String,
+}
+
+/// Versions from one to another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RevisionRange {
+    /// The first; `None` for the first there is.
+    pub from: Option<Revision>,
+    /// The last; `None` for the newest.
+    pub to: Option<Revision>,
+}
+
+/// Reads `A..B`, `A..`, `..B` or `A`.
+fn parse_range(text: &str) -> Result<RevisionRange, RevisionError> {
+    let part = |text: &str| if text.is_empty() { Ok(None) } else { text.parse().map(Some) };
+    match text.split_once("..") {
+        Some((from, to)) => Ok(RevisionRange { from: part(from)?, to: part(to)? }),
+        None => {
+            let only: Revision = text.parse()?;
+            Ok(RevisionRange { from: Some(only.clone()), to: Some(only) })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_may_be_open() {
+        let shown = |text: &str| {
+            let RevisionRange { from, to } = parse_range(text).unwrap();
+            [from, to].map(|revision| revision.map_or("-".to_owned(), |revision| revision.to_string()))
+        };
+        assert_eq!(shown("3..5"), ["v3", "v5"]);
+        assert_eq!(shown("3.."), ["v3", "-"]);
+        assert_eq!(shown("..newest"), ["-", "newest"]);
+        assert_eq!(shown("7"), ["v7", "v7"]);
+        assert!(parse_range("x..5").is_err() && parse_range("").is_err());
+    }
 }

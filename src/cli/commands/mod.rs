@@ -2,6 +2,7 @@
 
 mod check_ignore;
 mod diff;
+mod export;
 mod history;
 mod import;
 mod init;
@@ -12,7 +13,7 @@ mod rollback;
 mod status;
 mod verify;
 
-use super::args::{Command, ImportCommand, SourceCommand, VersionCommand};
+use super::args::{Command, ExportCommand, ImportCommand, SourceCommand, VersionCommand};
 use super::failure::Outcome;
 use super::session::Session;
 
@@ -29,6 +30,7 @@ pub fn run(session: &Session, command: Command) -> Outcome {
         Command::Verify(args) => verify::verify(session, &args),
         Command::Repair => verify::repair(session),
         Command::CheckIgnore(args) => check_ignore::check_ignore(session, &args),
+        Command::Export(ExportCommand::Git(args)) => export::git(session, args),
         Command::Import(ImportCommand::Git(args)) => import::git(session, args),
         Command::List(args) => history::list(session, &args),
         Command::Rollback(args) => rollback::rollback(session, args),

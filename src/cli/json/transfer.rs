@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use lua_store::ops::{ImportGitOutcome, ImportGitPlan, UnheldPath};
+use lua_store::ops::{ExportGitOutcome, ImportGitOutcome, ImportGitPlan, UnheldPath};
 use serde::Serialize;
 
 use super::path::{JsonPath, os_text};
@@ -74,5 +74,38 @@ pub fn import_plan(plan: &ImportGitPlan) -> Answer<ImportPlan> {
         newest: plan.ends().map(|(_, newest)| newest.to_string()),
         already: plan.already,
         first_version: plan.first_version.0,
+    })
+}
+
+/// What was exported to git.
+#[derive(Debug, Serialize)]
+pub struct ExportedGit<'a> {
+    folder: String,
+    versions: u64,
+    deleted: u64,
+    files: u64,
+    bytes: u64,
+    tags: u64,
+    refused_labels: &'a [String],
+    empty_directories: u64,
+    other_modes: u64,
+    git_paths: u64,
+    elapsed_ms: u64,
+}
+
+/// The answer of `export git`.
+pub fn exported_git<'a>(outcome: &'a ExportGitOutcome, folder: &Path, elapsed: Duration) -> Answer<ExportedGit<'a>> {
+    Answer::new(ExportedGit {
+        folder: os_text(folder),
+        versions: outcome.versions,
+        deleted: outcome.deleted,
+        files: outcome.files,
+        bytes: outcome.bytes,
+        tags: outcome.tags,
+        refused_labels: &outcome.refused_labels,
+        empty_directories: outcome.empty_directories,
+        other_modes: outcome.other_modes,
+        git_paths: outcome.git_paths,
+        elapsed_ms: milliseconds(elapsed),
     })
 }

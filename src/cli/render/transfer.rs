@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use lua_store::ops::{ImportGitOutcome, ImportGitPlan, UnheldPath, UnheldWhy};
+use lua_store::ops::{ExportGitOutcome, ImportGitOutcome, ImportGitPlan, UnheldPath, UnheldWhy};
 use lua_store::patch::readable_size;
 
 use super::count::counted;
@@ -66,4 +66,28 @@ pub fn put_import_plan(page: &mut Page, plan: &ImportGitPlan) {
             page.line(format_args!("{commits} would be imported, from {} to {}; the first as {first}", oldest.short(), newest.short()));
         }
     }
+}
+
+/// Says what was exported to a repository.
+pub fn put_exported_git(page: &mut Page, outcome: &ExportGitOutcome, folder: &Path, elapsed: Duration) {
+    exported_git_lines(outcome).into_iter().for_each(|line| page.line(line));
+    let (commits, files) = (counted(outcome.versions, "commit"), counted(outcome.files, "file"));
+    let (size, took) = (readable_size(outcome.bytes), duration(elapsed));
+    page.line(format_args!("{commits} made in {}; {files} written ({size}), {took}", escape::os_path(folder)));
+}
+
+/// What git does not hold of the history.
+pub fn exported_git_lines(outcome: &ExportGitOutcome) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut say = |count: u64, noun: &str, why: &str| {
+        if count > 0 {
+            lines.push(format!("{}: {why}", counted(count, noun)));
+        }
+    };
+    say(outcome.deleted, "deleted version", "left out");
+    say(outcome.empty_directories, "empty folder", "left out, git holds none");
+    say(outcome.other_modes, "file or folder", "permission bits changed to the nearest that git holds");
+    say(outcome.git_paths, "path", "left out, git takes nothing named .git");
+    lines.extend(outcome.refused_labels.iter().map(|label| format!("label {}: git takes no such name", escape::text(label))));
+    lines
 }
