@@ -7,9 +7,11 @@
 mod check_ignore;
 mod checkout;
 mod diff;
+mod drill;
 mod error;
 #[cfg(feature = "git")]
 mod export_git;
+mod export_tar;
 mod host;
 #[cfg(feature = "git")]
 mod import_git;
@@ -31,9 +33,11 @@ mod workspace;
 
 pub use check_ignore::{Explanation, check_ignore};
 pub use diff::{DiffForm, DiffOptions, DiffOutcome, DiffSide, diff};
+pub use drill::{DrillOptions, DrillVersions, DrilledVersion, drill};
 pub use error::{OpsError, OpsResult};
 #[cfg(feature = "git")]
 pub use export_git::{ExportGitOptions, ExportGitOutcome, export_git, export_git_to};
+pub use export_tar::{ExportTarOptions, ExportTarOutcome, export_tar, export_tar_to};
 pub use host::{Host, Notice, Phase, QuietHost};
 #[cfg(feature = "git")]
 pub use import_git::{ImportGitOptions, ImportGitOutcome, ImportGitPlan, UnheldPath, UnheldWhy, import_git, plan_git_import};

@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand};
 pub use history::{
     DeleteArgs, ListArgs, PromoteArgs, RestoreArgs, RollbackArgs, RollbackHow, ShowArgs, SourceCommand, UndoArgs, VersionCommand,
 };
-pub use transfer::{ExportCommand, ExportGitArgs, ImportCommand, ImportGitArgs};
+pub use transfer::{DrillArgs, ExportCommand, ExportGitArgs, ExportTarArgs, ImportCommand, ImportGitArgs};
 pub use value::looks_like_version;
 pub use workspace::{CheckIgnoreArgs, DiffArgs, DiffFormArgs, InitArgs, PushArgs, StatusArgs, VerifyArgs, VersionDiffArgs};
 
@@ -85,7 +85,8 @@ pub enum Command {
     /// The recorded data itself is not changed, and the former log is kept aside. What stays damaged is listed.
     Repair,
     CheckIgnore(CheckIgnoreArgs),
-    /// Hand the history out to other tools: git
+    Drill(DrillArgs),
+    /// Hand the history out to other tools: git, tar
     #[command(subcommand)]
     Export(ExportCommand),
     /// Take a history over from another tool: git

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use lua_store::ops::{Revision, RevisionError};
 
+use super::value::parse_revision;
+
 /// `import …`
 #[derive(Debug, Subcommand)]
 pub enum ImportCommand {
@@ -50,6 +52,7 @@ pub struct ImportGitArgs {
 #[derive(Debug, Subcommand)]
 pub enum ExportCommand {
     Git(ExportGitArgs),
+    Tar(ExportTarArgs),
 }
 
 /// Make a git commit of each version
@@ -71,6 +74,42 @@ pub struct ExportGitArgs {
     /// The branch that gets the commits
     #[arg(long, value_name = "NAME", default_value = "main")]
     pub branch: String,
+}
+
+/// Write one version as an archive: tar, compressed with zstd
+///
+/// The same version gives the same bytes, wherever it is exported: entries are in order, all times are the version's, owner and
+/// group are 0.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  {lua} export tar --to site.tar.zst\n  {lua} export tar --version 5 | tar -x --zstd -C DIR")]
+pub struct ExportTarArgs {
+    /// The version; else the newest
+    #[arg(long, value_name = "N", value_parser = parse_revision, default_value = "newest")]
+    pub version: Revision,
+    /// Write to FILE, which must not exist yet, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+    /// How hard to compress
+    #[arg(long, value_name = "1..19", default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..=19))]
+    pub level: i32,
+}
+
+/// Bring versions back into a scratch folder, compare them with the history, and clear up
+///
+/// Everything is written, read back from the disk and compared: names, contents, permission bits, links. Neither the workspace nor
+/// the history is touched. The exit code is 4 if anything differs.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  {lua} drill\n  {lua} drill --random 5 --to /mnt/other-disk")]
+pub struct DrillArgs {
+    /// The version; else the newest
+    #[arg(value_name = "N", value_parser = parse_revision)]
+    pub version: Option<Revision>,
+    /// Drill K versions, picked at random
+    #[arg(long, value_name = "K", conflicts_with = "version", value_parser = clap::value_parser!(u64).range(1..))]
+    pub random: Option<u64>,
+    /// Make the scratch folder in DIR instead of beside the history
+    #[arg(long, value_name = "DIR")]
+    pub to: Option<PathBuf>,
 }
 
 /// Versions from one to another.

@@ -1,10 +1,10 @@
-//! `export git`: the history for other tools.
+//! `export git` and `export tar`: the history, or one version of it, for other tools.
 
 use std::path::PathBuf;
 
-use lua_store::ops::{self, ExportGitOptions};
+use lua_store::ops::{self, ExportGitOptions, ExportTarOptions, Revision};
 
-use crate::cli::args::ExportGitArgs;
+use crate::cli::args::{ExportGitArgs, ExportTarArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::session::Session;
@@ -14,7 +14,7 @@ pub fn git(session: &Session, args: ExportGitArgs) -> Outcome {
     let to = target(session, args.to)?;
     let workspace = session.open()?;
     let range = args.versions.unwrap_or_default();
-    let resolve = |revision: Option<lua_store::ops::Revision>| revision.map(|revision| workspace.resolve(&revision)).transpose();
+    let resolve = |revision: Option<Revision>| revision.map(|revision| workspace.resolve(&revision)).transpose();
     let options = ExportGitOptions { from: resolve(range.from)?, to: resolve(range.to)?, branch: args.branch };
     let outcome = match &to {
         Some(folder) => ops::export_git_to(&workspace, &options, folder, session.host())?,
@@ -29,6 +29,21 @@ pub fn git(session: &Session, args: ExportGitArgs) -> Outcome {
         None => session.tell_in_words(render::transfer::exported_git_lines(&outcome)),
     }
     Ok(Exit::left_out_if(!outcome.is_complete()))
+}
+
+pub fn tar(session: &Session, args: ExportTarArgs) -> Outcome {
+    let to = target(session, args.to)?;
+    let workspace = session.open()?;
+    let options = ExportTarOptions { version: workspace.resolve(&args.version)?, level: args.level };
+    let Some(file) = to else {
+        ops::export_tar(&workspace, options, &mut output::stream(), session.host())?;
+        return Ok(Exit::Done);
+    };
+    let outcome = ops::export_tar_to(&workspace, options, &file, session.host())?;
+    let elapsed = session.elapsed();
+    let in_words = |page: &mut _| render::transfer::put_exported_tar(page, &outcome, &file, elapsed);
+    session.answer(|| json::transfer::exported_tar(&outcome, &file, elapsed), in_words)?;
+    Ok(Exit::Done)
 }
 
 /// Where to: a file or folder, or `None` for standard output, which must then be free for it.

@@ -2,6 +2,7 @@
 
 mod check_ignore;
 mod diff;
+mod drill;
 mod export;
 mod history;
 mod import;
@@ -30,7 +31,9 @@ pub fn run(session: &Session, command: Command) -> Outcome {
         Command::Verify(args) => verify::verify(session, &args),
         Command::Repair => verify::repair(session),
         Command::CheckIgnore(args) => check_ignore::check_ignore(session, &args),
+        Command::Drill(args) => drill::drill(session, args),
         Command::Export(ExportCommand::Git(args)) => export::git(session, args),
+        Command::Export(ExportCommand::Tar(args)) => export::tar(session, args),
         Command::Import(ImportCommand::Git(args)) => import::git(session, args),
         Command::List(args) => history::list(session, &args),
         Command::Rollback(args) => rollback::rollback(session, args),

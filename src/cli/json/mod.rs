@@ -5,6 +5,7 @@
 
 pub mod change;
 pub mod diff;
+pub mod drill;
 pub mod history;
 pub mod path;
 pub mod push;

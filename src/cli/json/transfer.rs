@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use lua_store::ops::{ExportGitOutcome, ImportGitOutcome, ImportGitPlan, UnheldPath};
+use lua_store::ops::{ExportGitOutcome, ExportTarOutcome, ImportGitOutcome, ImportGitPlan, UnheldPath};
 use serde::Serialize;
 
 use super::path::{JsonPath, os_text};
@@ -106,6 +106,31 @@ pub fn exported_git<'a>(outcome: &'a ExportGitOutcome, folder: &Path, elapsed: D
         empty_directories: outcome.empty_directories,
         other_modes: outcome.other_modes,
         git_paths: outcome.git_paths,
+        elapsed_ms: milliseconds(elapsed),
+    })
+}
+
+/// What was exported as an archive.
+#[derive(Debug, Serialize)]
+pub struct ExportedTar {
+    file: String,
+    version: u64,
+    files: u64,
+    directories: u64,
+    bytes: u64,
+    archive_bytes: u64,
+    elapsed_ms: u64,
+}
+
+/// The answer of `export tar`.
+pub fn exported_tar(outcome: &ExportTarOutcome, file: &Path, elapsed: Duration) -> Answer<ExportedTar> {
+    Answer::new(ExportedTar {
+        file: os_text(file),
+        version: outcome.version.0,
+        files: outcome.files,
+        directories: outcome.directories,
+        bytes: outcome.bytes,
+        archive_bytes: outcome.archive_bytes,
         elapsed_ms: milliseconds(elapsed),
     })
 }

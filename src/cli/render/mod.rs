@@ -3,6 +3,7 @@
 pub mod change;
 pub mod count;
 pub mod diff;
+pub mod drill;
 pub mod escape;
 pub mod ignore;
 pub mod init;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use lua_store::ops::{ExportGitOutcome, ImportGitOutcome, ImportGitPlan, UnheldPath, UnheldWhy};
+use lua_store::ops::{ExportGitOutcome, ExportTarOutcome, ImportGitOutcome, ImportGitPlan, UnheldPath, UnheldWhy};
 use lua_store::patch::readable_size;
 
 use super::count::counted;
@@ -90,4 +90,11 @@ pub fn exported_git_lines(outcome: &ExportGitOutcome) -> Vec<String> {
     say(outcome.git_paths, "path", "left out, git takes nothing named .git");
     lines.extend(outcome.refused_labels.iter().map(|label| format!("label {}: git takes no such name", escape::text(label))));
     lines
+}
+
+/// Says what was exported as an archive.
+pub fn put_exported_tar(page: &mut Page, outcome: &ExportTarOutcome, file: &Path, elapsed: Duration) {
+    let (files, took) = (counted(outcome.files, "file"), duration(elapsed));
+    let (size, archive) = (readable_size(outcome.bytes), readable_size(outcome.archive_bytes));
+    page.line(format_args!("{}: {files} ({size}) written to {} ({archive}), {took}", outcome.version, escape::os_path(file)));
 }
