@@ -322,6 +322,9 @@ fn what_git_does_not_hold_is_counted() {
     let occupied = sandbox.lua_json(&["export", "git", "--to", sandbox.outside("home").parent().unwrap().to_str().unwrap()]);
     assert_eq!(occupied.expect(exit::ERROR).value()["error"]["code"], "not_empty");
     let stream = sandbox.lua(&["export", "git"]).expect(exit::LEFT_OUT);
-    assert!(stream.stdout.starts_with("feature done\ncommit refs/heads/main\nmark :1\n") && stream.stdout.ends_with("\ndone\n"), "{stream}");
+    assert!(
+        stream.stdout.starts_with("feature done\ncommit refs/heads/main\nmark :1\n") && stream.stdout.ends_with("\ndone\n"),
+        "{stream}"
+    );
     sandbox.lua_json(&["export", "git"]).expect(exit::USAGE);
 }

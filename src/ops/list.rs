@@ -1,8 +1,12 @@
 //! The version log as users see it.
 
-use super::{OpsResult, Workspace};
+use std::path::Path;
+
+use super::workspace::FOLDER;
+use super::{OpsError, OpsResult, Settings, Workspace};
+use crate::disk::{Dir, RootOf};
 use crate::format::record::VersionNumber;
-use crate::version_log::VersionRow;
+use crate::version_log::{VersionLog, VersionRow};
 
 /// The versions, newest first, at most `limit` of them; and the active one.
 pub fn list(workspace: &Workspace, limit: Option<u64>) -> OpsResult<(Vec<VersionRow>, Option<VersionNumber>)> {
@@ -19,7 +23,16 @@ pub fn list(workspace: &Workspace, limit: Option<u64>) -> OpsResult<(Vec<Version
 /// The entry of one version, deleted or not.
 pub fn version(workspace: &Workspace, number: VersionNumber) -> OpsResult<VersionRow> {
     let newest = workspace.log.head()?.newest;
-    workspace.log.version(number)?.ok_or(super::OpsError::UnknownVersion { number, newest })
+    workspace.log.version(number)?.ok_or(OpsError::UnknownVersion { number, newest })
+}
+
+/// The newest versions, at most so many, of the workspace in a folder, as its log has them on disk: nothing is brought to its end,
+/// locked or written. For suggestions, which must neither take time nor change anything.
+pub fn peek(root: &Path, limit: u64) -> OpsResult<Vec<VersionRow>> {
+    let local = Dir::open(root, RootOf::UserPath)?.open_dir(FOLDER)?;
+    let settings = Settings::read(&local)?.ok_or_else(|| OpsError::NotAWorkspace { start: root.to_path_buf() })?;
+    let store_dir = settings.store.map_or(Ok(local), |path| Dir::open(&path, RootOf::UserPath))?;
+    Ok(VersionLog::open_read_only(&store_dir)?.versions_newest_first(Some(limit))?)
 }
 
 /// The newest version.

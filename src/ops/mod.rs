@@ -42,7 +42,7 @@ pub use host::{Host, Notice, Phase, QuietHost};
 #[cfg(feature = "git")]
 pub use import_git::{ImportGitOptions, ImportGitOutcome, ImportGitPlan, UnheldPath, UnheldWhy, import_git, plan_git_import};
 pub use init::{InitOptions, InitOutcome, init};
-pub use list::{list, newest, version};
+pub use list::{list, newest, peek, version};
 pub use mark::delete;
 pub use promote::{PromoteOutcome, promote, promotions};
 pub use push::{LeftOutByRule, PushOptions, PushOutcome, PushReport, SkippedPath, push};

@@ -220,6 +220,7 @@ impl Publishing<'_> {
     /// # Durability
     /// Entry and contents are durable when [`Publishing::settle`] has returned; before that nobody may be told of them. A process
     /// that is killed leaves a whole number of entries, which the next command takes in.
+    #[cfg(feature = "git")]
     pub fn commit_later(&mut self, batch: Batch, body: RecordBody, created_ms: i64) -> OpsResult<Published> {
         self.add(batch, body, created_ms, When::Later)
     }

@@ -3,6 +3,7 @@
 //! `{lua}` in a help text stands for the name that the program was called by; see `usage`.
 
 mod history;
+mod shell;
 mod transfer;
 mod value;
 mod workspace;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand};
 pub use history::{
     DeleteArgs, ListArgs, PromoteArgs, RestoreArgs, RollbackArgs, RollbackHow, ShowArgs, SourceCommand, UndoArgs, VersionCommand,
 };
+pub use shell::{CompletionArgs, ManArgs, Shell};
 pub use transfer::{DrillArgs, ExportCommand, ExportGitArgs, ExportTarArgs, ImportCommand, ImportGitArgs};
 pub use value::looks_like_version;
 pub use workspace::{CheckIgnoreArgs, DiffArgs, DiffFormArgs, InitArgs, PushArgs, StatusArgs, VerifyArgs, VersionDiffArgs};
@@ -86,6 +88,8 @@ pub enum Command {
     Repair,
     CheckIgnore(CheckIgnoreArgs),
     Drill(DrillArgs),
+    Completion(CompletionArgs),
+    Man(ManArgs),
     /// Hand the history out to other tools: git, tar
     #[command(subcommand)]
     Export(ExportCommand),

@@ -11,6 +11,7 @@ mod promote;
 mod push;
 mod restore;
 mod rollback;
+mod shell;
 mod status;
 mod verify;
 
@@ -31,6 +32,8 @@ pub fn run(session: &Session, command: Command) -> Outcome {
         Command::Verify(args) => verify::verify(session, &args),
         Command::Repair => verify::repair(session),
         Command::CheckIgnore(args) => check_ignore::check_ignore(session, &args),
+        Command::Completion(args) => shell::completion(session, &args),
+        Command::Man(args) => shell::man(session, args),
         Command::Drill(args) => drill::drill(session, args),
         Command::Export(ExportCommand::Git(args)) => export::git(session, args),
         Command::Export(ExportCommand::Tar(args)) => export::tar(session, args),

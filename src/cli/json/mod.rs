@@ -10,6 +10,7 @@ pub mod history;
 pub mod path;
 pub mod push;
 pub mod rollback;
+pub mod shell;
 pub mod status;
 pub mod transfer;
 pub mod verify;

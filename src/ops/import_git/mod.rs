@@ -255,6 +255,6 @@ fn import_one(
 
 /// A text as a record holds it, and whether it had to be cut.
 fn fitting(text: &str) -> (String, bool) {
-    let end = text.floor_char_boundary(TEXT_BYTES_MAX.min(text.len()));
+    let end = (0..=TEXT_BYTES_MAX.min(text.len())).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
     (text[..end].to_owned(), end < text.len())
 }

@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use self::base::FormerPaths;
 use self::intake::{Route, Taken, take_in};
+#[cfg(feature = "git")]
 pub use self::jobs::group_key;
 use self::jobs::{ToRead, divide};
 use super::{Host, OpsError, OpsResult, Phase, Workspace};
@@ -84,6 +85,7 @@ pub struct SnapshotTrees<'a> {
     store: &'a Store,
 }
 
+#[cfg(feature = "git")]
 impl<'a> SnapshotTrees<'a> {
     /// Trees that may not be in the store yet, and the store.
     pub fn new(trees: &'a HashMap<ObjectId, Tree>, store: &'a Store) -> Self {
