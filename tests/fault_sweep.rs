@@ -7,6 +7,7 @@
 mod common;
 
 use std::fs;
+use std::time::Duration;
 
 use common::grow;
 use common::sandbox::Sandbox;
@@ -78,6 +79,29 @@ fn undo() {
     let before = grow::history();
     before.rollback(1).expect(common::contract::exit::OK);
     sweep(&Scenario { name: "undo", before, arguments: |_| words(&["undo", "--force"]), on_success: as_without_faults });
+}
+
+#[test]
+fn import() {
+    let before = grow::history();
+    if !make_repository(&before) {
+        return common::skip("import", "git is not installed");
+    }
+    // One commit, so that there is nothing between the old and the new state.
+    sweep(&Scenario { name: "import", before, arguments: |_| words(&["import", "git", "--append"]), on_success: as_without_faults });
+}
+
+/// Makes a git repository with one commit of the workspace, if git can be had.
+fn make_repository(sandbox: &Sandbox) -> bool {
+    sandbox.write("src/module0.rs", "as git has it");
+    let commands: [&[&str]; 3] = [
+        &["init", "--quiet", "--template="],
+        &["add", "src", "link"],
+        &["-c", "user.name=g", "-c", "user.email=g@g", "commit", "--quiet", "-m", "one"],
+    ];
+    commands.iter().all(|arguments| {
+        sandbox.try_run(sandbox.command_of("git".as_ref(), arguments), Duration::from_secs(20)).is_ok_and(|run| run.code == 0)
+    })
 }
 
 #[test]

@@ -319,6 +319,7 @@ fn what_git_does_not_hold_is_counted() {
     assert_eq!(git.run_in(&copy, &["rev-list", "--count", "other"]), "1\n");
     let bad = sandbox.lua_json(&["export", "git", "--to", copy.to_str().unwrap(), "--branch", "a b"]).expect(exit::USAGE);
     assert_eq!(bad.value()["error"]["code"], "bad_branch");
+    sandbox.lua(&["export", "git", "--versions", "3..1"]).expect(exit::NO_SUCH_VERSION);
     let occupied = sandbox.lua_json(&["export", "git", "--to", sandbox.outside("home").parent().unwrap().to_str().unwrap()]);
     assert_eq!(occupied.expect(exit::ERROR).value()["error"]["code"], "not_empty");
     let stream = sandbox.lua(&["export", "git"]).expect(exit::LEFT_OUT);
@@ -327,4 +328,37 @@ fn what_git_does_not_hold_is_counted() {
         "{stream}"
     );
     sandbox.lua_json(&["export", "git"]).expect(exit::USAGE);
+}
+
+#[test]
+fn an_import_that_is_killed_leaves_whole_versions_and_goes_on() {
+    if !has_git("an_import_that_is_killed_leaves_whole_versions_and_goes_on") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let mut git = Git::new(&sandbox);
+    for n in 0..40 {
+        git.write("a", n.to_string().repeat(1000).as_bytes());
+        git.write(&format!("d{}/f", n % 3), n.to_string().as_bytes());
+        git.commit(&n.to_string());
+    }
+    let expected = git.trees(&git.folder, &[]);
+    let folder = git.folder.to_str().unwrap().to_owned();
+    let mut killed = 0;
+    for wait_ms in [5, 10, 15, 20, 30, 40, 60, 80] {
+        let mut command = sandbox.command(&["import", "git", &folder, "--append"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(wait_ms));
+        child.kill().unwrap();
+        killed += u32::from(!child.wait().unwrap().success());
+        if sandbox.store().join("config.toml").exists() {
+            sandbox.lua(&["verify"]).expect(exit::OK);
+        }
+    }
+    assert!(killed > 0, "no import was killed in time");
+    import(&sandbox, &git, &["--append"]);
+    assert_eq!(rows(&sandbox).len(), 40);
+    let copy = sandbox.outside("copy");
+    sandbox.json(&["export", "git", "--to", copy.to_str().unwrap()]);
+    assert_eq!(git.trees(&copy, &[]), expected);
 }

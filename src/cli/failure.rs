@@ -131,6 +131,7 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::ImportStopped { source, .. } => {
             Verdict { hint: "`{lua} import git --append` goes on behind the last commit that was imported", ..of_ops(source) }
         }
+        OpsError::EmptyRange => says(NoSuchVersion, "empty_range", "a range goes from an older version to a newer one"),
         OpsError::BadBranch { .. } => says(Usage, "bad_branch", "see `git check-ref-format --help`"),
         OpsError::BranchExists { .. } => says(Failed, "branch_exists", "--branch NAME makes another one"),
         OpsError::NoGit => says(Failed, "no_git", "without --to the history goes to standard output, for a `git fast-import` elsewhere"),

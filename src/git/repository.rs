@@ -193,7 +193,7 @@ impl GitRepository {
         Ok(Commit {
             tree: GitId(commit.tree()),
             parents,
-            author: format!("{} <{}>", lossy(author.name), lossy(author.email)),
+            author: format!("{} <{}>", lossy(author.name), lossy(author.email)).trim_start().to_owned(),
             authored_ms: author.seconds().saturating_mul(1000),
             committed_ms: committed.saturating_mul(1000),
             message: lossy(commit.message),

@@ -168,6 +168,9 @@ pub enum OpsError {
         /// Why it stopped.
         source: Box<OpsError>,
     },
+    /// No version that has its contents lies in a range.
+    #[error("no version lies in that range")]
+    EmptyRange,
     /// What git does not take as the name of a branch.
     #[error("git takes no branch of the name {branch:?}")]
     BadBranch {

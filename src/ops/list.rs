@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::workspace::FOLDER;
+use super::workspace::{FOLDER, check_owner};
 use super::{OpsError, OpsResult, Settings, Workspace};
 use crate::disk::{Dir, RootOf};
 use crate::format::record::VersionNumber;
@@ -30,8 +30,10 @@ pub fn version(workspace: &Workspace, number: VersionNumber) -> OpsResult<Versio
 /// locked or written. For suggestions, which must neither take time nor change anything.
 pub fn peek(root: &Path, limit: u64) -> OpsResult<Vec<VersionRow>> {
     let local = Dir::open(root, RootOf::UserPath)?.open_dir(FOLDER)?;
+    check_owner(&local)?;
     let settings = Settings::read(&local)?.ok_or_else(|| OpsError::NotAWorkspace { start: root.to_path_buf() })?;
     let store_dir = settings.store.map_or(Ok(local), |path| Dir::open(&path, RootOf::UserPath))?;
+    check_owner(&store_dir)?;
     Ok(VersionLog::open_read_only(&store_dir)?.versions_newest_first(Some(limit))?)
 }
 

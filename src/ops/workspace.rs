@@ -288,7 +288,7 @@ pub(super) fn decode(records: &[Vec<u8>]) -> Vec<Record> {
 }
 
 /// Refuses a folder of another user: it may be a trap. The superuser may use any.
-fn check_owner(dir: &Dir) -> OpsResult<()> {
+pub(super) fn check_owner(dir: &Dir) -> OpsResult<()> {
     let user = rustix::process::geteuid();
     let stat = rustix::fs::fstat(dir).map_err(|error| DiskError::new("look at", dir.path(), error))?;
     if user.is_root() || stat.st_uid == user.as_raw() {

@@ -65,7 +65,7 @@ impl ExportGitOutcome {
 /// Writes the history as a stream for `git fast-import`.
 ///
 /// # Errors
-/// [`OpsError::BadBranch`]; [`OpsError::Output`] when the stream cannot be written. A stream that breaks off makes no branch.
+/// [`OpsError::BadBranch`], [`OpsError::EmptyRange`]; [`OpsError::Output`] when the stream cannot be written. A stream that breaks off makes no branch.
 pub fn export_git(workspace: &Workspace, options: &ExportGitOptions, out: &mut dyn Write, host: &dyn Host) -> OpsResult<ExportGitOutcome> {
     let branch = reference_of(&options.branch)?;
     let rows = rows(workspace, options)?;
@@ -118,6 +118,9 @@ fn rows(workspace: &Workspace, options: &ExportGitOptions) -> OpsResult<Vec<Vers
     let mut rows = workspace.log.versions_newest_first(None)?;
     rows.retain(|row| (from..=to).contains(&row.record.number));
     rows.reverse();
+    if rows.iter().all(|row| row.deleted) {
+        return Err(OpsError::EmptyRange);
+    }
     Ok(rows)
 }
 

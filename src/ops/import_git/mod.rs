@@ -21,7 +21,7 @@ use super::{Host, OpsError, OpsResult, Phase, Workspace};
 use crate::format::record::{ChangeCounts, RecordBody, VersionNumber, VersionRecord};
 use crate::git::{Commit, GitId, GitRepository, Order, commits};
 use crate::id::ObjectId;
-use crate::limits::{IMPORT_SETTLE_MS, TEXT_BYTES_MAX};
+use crate::limits::{IMPORT_SETTLE_MS, LOCK_RETRY_MS, TEXT_BYTES_MAX};
 use crate::store::{Published, Store};
 use crate::tree::{ChangeCounter, OwnedNode, diff};
 
@@ -146,6 +146,9 @@ pub fn import_git(workspace: &mut Workspace, plan: &ImportGitPlan, host: &dyn Ho
         }
         outcome.newest = publishing.head.newest;
         left = left.get((outcome.versions - before) as usize..).unwrap_or_default();
+        drop(publishing);
+        // Others that wait for the lock look at it now and then only, and must have a moment to see it free.
+        std::thread::sleep(Duration::from_millis(2 * LOCK_RETRY_MS));
     }
     converter.report(&mut outcome);
     Ok(outcome)
