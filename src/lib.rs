@@ -13,12 +13,15 @@
 //! | 5 | [`version_log`] | the index of the version log, in SQLite |
 //! | 6 | [`workspace`] | the workspace: ignore rules, scan, stat cache, checkout |
 //! | 6 | [`patch`] | changes as people see them: renames, patches, counted lines |
+//! | 6 | `git` | git repositories and git's stream format (feature `git`) |
 //! | 7 | [`ops`] | what a user can do: push, rollback, promote, list, diff, restore, verify … |
 //!
 //! Nothing here prints, prompts or reads the environment: that is the business of the program `lua`.
 
 pub mod disk;
 pub mod format;
+#[cfg(feature = "git")]
+pub mod git;
 pub mod id;
 pub mod limits;
 pub mod ops;

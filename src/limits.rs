@@ -140,6 +140,20 @@ pub const MOVE_TRIES: u32 = 64;
 /// Conflict copies of one path after which no further name is tried.
 pub const CONFLICT_COPIES_MAX: u32 = 100_000;
 
+/// Largest object of a git repository that is read, in bytes: it is in memory as a whole.
+pub const GIT_OBJECT_BYTES_MAX: usize = 2 << 30;
+/// Objects of a git repository that a reading thread keeps because others are deltas against them, in bytes.
+pub const GIT_CACHE_BYTES: usize = 32 << 20;
+/// Largest file of a git repository that is no object, in bytes: what lies beyond is not read.
+pub const GIT_FILE_BYTES_MAX: u64 = 1 << 20;
+/// Files that a thread takes at a time when many are imported.
+pub const IMPORT_BATCH_FILES: usize = 256;
+/// Versions of an import become durable together after this long, in milliseconds: waiting for the disk for each would take longer
+/// than all the rest.
+pub const IMPORT_SETTLE_MS: u64 = 500;
+/// Paths that an import or export could not hold and that are named one by one; more are counted only.
+pub const UNHELD_PATHS_MAX: usize = 1000;
+
 const _: () = {
     assert!(GROUP_MEMBER_BYTES_MAX <= GROUP_BYTES_TARGET);
     assert!(GROUP_BYTES_TARGET + GROUP_MEMBER_BYTES_MAX <= WHOLE_BYTES_MAX);

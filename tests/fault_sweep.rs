@@ -7,6 +7,8 @@
 mod common;
 
 use std::fs;
+use std::sync::OnceLock;
+use std::time::Duration;
 
 use common::grow;
 use common::sandbox::Sandbox;
@@ -78,6 +80,39 @@ fn undo() {
     let before = grow::history();
     before.rollback(1).expect(common::contract::exit::OK);
     sweep(&Scenario { name: "undo", before, arguments: |_| words(&["undo", "--force"]), on_success: as_without_faults });
+}
+
+/// A git repository outside all workspaces, with one commit, so that there is nothing between the old and the new state.
+static REPOSITORY: OnceLock<Sandbox> = OnceLock::new();
+
+#[test]
+fn import() {
+    let repository = REPOSITORY.get_or_init(Sandbox::new);
+    if !make_repository(repository) {
+        return common::skip("import", "git is not installed");
+    }
+    sweep(&Scenario {
+        name: "import",
+        before: grow::history(),
+        arguments: |_| {
+            let repository = REPOSITORY.get_or_init(Sandbox::new).workspace();
+            words(&["import", "git", "--append", &repository.to_string_lossy()])
+        },
+        on_success: as_without_faults,
+    });
+}
+
+/// Makes a git repository of a workspace, if git can be had.
+fn make_repository(sandbox: &Sandbox) -> bool {
+    sandbox.write("src/module0.rs", "as git has it");
+    sandbox.write("new/file", "from git");
+    let commands: [&[&str]; 3] = [
+        &["init", "--quiet", "--template="],
+        &["add", "."],
+        &["-c", "user.name=g", "-c", "user.email=g@g", "commit", "--quiet", "-m", "one"],
+    ];
+    let run = |arguments: &&[&str]| sandbox.try_run(sandbox.command_of("git".as_ref(), arguments), Duration::from_secs(20));
+    commands.iter().all(|arguments| run(arguments).is_ok_and(|run| run.code == 0))
 }
 
 #[test]

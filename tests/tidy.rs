@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The rank of each module of the library. A module may use those of a lower rank, and itself.
-const RANKS: [(&str, u32); 13] = [
+const RANKS: [(&str, u32); 14] = [
     ("limits", 0),
     ("id", 1),
     ("path", 1),
@@ -16,6 +16,7 @@ const RANKS: [(&str, u32); 13] = [
     ("version_log", 5),
     ("workspace", 6),
     ("patch", 6),
+    ("git", 6),
     ("ops", 7),
     ("cli", 10),
     ("main", 10),

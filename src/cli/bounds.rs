@@ -12,3 +12,7 @@ pub const PROGRESS_DELAY_MS: u64 = 300;
 pub const COLUMNS_DEFAULT: usize = 80;
 /// Widest row of signs in `diff --stat`, in columns.
 pub const STAT_GRAPH_COLUMNS_MAX: usize = 40;
+/// Versions that are suggested on a command line.
+pub const COMPLETED_VERSIONS_MAX: u64 = 100;
+/// Characters of a message that are shown beside a suggestion.
+pub const COMPLETED_MESSAGE_CHARS_MAX: usize = 60;

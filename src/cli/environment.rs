@@ -8,6 +8,8 @@ use super::render::escape;
 
 /// Name of the variable that fixes the clock, for tests: milliseconds since 1970-01-01 UTC.
 const TEST_NOW_MS: &str = "LUA_TEST_NOW_MS";
+/// Name of the variable by which a shell asks for completions. Read by the library that answers, before anything else.
+pub const COMPLETION: &str = "LUA_COMPLETE";
 /// What a push says that it was triggered by, when nothing else is said.
 const TRIGGERED_BY_DEFAULT: &str = "manual lua push";
 
@@ -15,6 +17,13 @@ const TRIGGERED_BY_DEFAULT: &str = "manual lua push";
 pub fn program_name(first_argument: Option<&OsString>) -> String {
     let name = first_argument.and_then(|path| Path::new(path).file_name()).filter(|name| !name.is_empty());
     name.map_or_else(|| "lua".to_owned(), |name| escape::path(name.as_encoded_bytes()).into_owned())
+}
+
+/// How the program was called, so that it can be called again from another folder: a name that is found by `PATH`, or a path.
+pub fn called_by(folder: &Path) -> String {
+    let first = PathBuf::from(std::env::args_os().next().unwrap_or_else(|| "lua".into()));
+    let path = if first.components().count() > 1 { folder.join(first) } else { first };
+    path.to_string_lossy().into_owned()
 }
 
 /// Puts the program's name into a text that has `{lua}` in its place.

@@ -6,6 +6,7 @@
 use std::io::{self, ErrorKind};
 
 use lua_store::disk::DiskError;
+use lua_store::git::GitError;
 use lua_store::ops::OpsError;
 use lua_store::store::StoreError;
 use lua_store::version_log::{Cause, LogError};
@@ -134,6 +135,19 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::NotProved { .. } => {
             says(Damage, "not_proved", "what was unsaved is a version of its own; `{lua} verify` checks the history")
         }
+        OpsError::HistoryNotEmpty { .. } => {
+            says(Usage, "history_not_empty", "--append adds behind them; --to DIR imports into another folder")
+        }
+        OpsError::ImportStopped { source, .. } => {
+            Verdict { hint: "`{lua} import git --append` goes on behind the last commit that was imported", ..of_ops(source) }
+        }
+        OpsError::EmptyRange => says(NoSuchVersion, "empty_range", "a range goes from an older version to a newer one"),
+        OpsError::BadBranch { .. } => says(Usage, "bad_branch", "see `git check-ref-format --help`"),
+        OpsError::BranchExists { .. } => says(Failed, "branch_exists", "--branch NAME makes another one"),
+        OpsError::NoGit => says(Failed, "no_git", "without --to the history goes to standard output, for a `git fast-import` elsewhere"),
+        OpsError::GitFailed { .. } => says(Failed, "git_failed", ""),
+        OpsError::Output(error) => of_io("unwritable", error),
+        OpsError::Git(error) => of_git(error),
         OpsError::Cancelled => CANCELLED,
         OpsError::Store(error) => of_store(error),
         OpsError::Log(error) => of_log(error),
@@ -155,6 +169,17 @@ const NOT_EMPTY: Verdict = says(Exit::Failed, "not_empty", "name a folder that i
 const VERIFY: &str = "`{lua} verify` says which versions and paths are affected";
 const REPAIR: &str = "`{lua} repair` makes it anew from the recorded data";
 const AGAIN: &str = "run it again";
+
+fn of_git(error: &GitError) -> Verdict {
+    match error {
+        GitError::NotARepository { .. } => says(Exit::Usage, "not_a_git_repository", "name the folder of a git repository"),
+        GitError::Unsupported { .. } => says(Exit::Failed, "git_unsupported", ""),
+        GitError::Unreadable { .. } => says(Exit::Failed, "git_unreadable", ""),
+        GitError::UnknownRevision { .. } => says(Exit::Usage, "unknown_revision", "name a branch, a tag or the hash of a commit"),
+        GitError::Missing { .. } => says(Exit::Failed, "git_object_missing", "fetch it first: the repository may be a partial clone"),
+        GitError::Damaged { .. } => says(Exit::Failed, "git_damaged", "`git fsck` in that repository says more"),
+    }
+}
 
 fn of_store(error: &StoreError) -> Verdict {
     use Exit::{Damage, Failed};

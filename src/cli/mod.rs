@@ -8,6 +8,8 @@
 //! | `failure`, `exit` | what errors mean: exit codes, codes for scripts, hints |
 //! | `session`, `host` | what commands share; the surroundings that operations need |
 //! | `output`, `pager`, `progress`, `prompt`, `terminal`, `signals` | the terminal |
+//! | `completion` | what can come next on a command line, for shells |
+//! | `man` | manual pages |
 //! | `environment`, `calendar` | variables; the time zone |
 //!
 //! # Rules
@@ -19,11 +21,13 @@ mod args;
 mod bounds;
 mod calendar;
 mod commands;
+mod completion;
 mod environment;
 mod exit;
 mod failure;
 mod host;
 mod json;
+mod man;
 mod output;
 mod pager;
 mod paths;
@@ -48,6 +52,9 @@ use session::Session;
 pub fn main() -> Exit {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let program = environment::program_name(arguments.first());
+    if completion::answer_shell(&arguments, &program) {
+        return Exit::Done;
+    }
     match Cli::try_parse_from(&arguments) {
         Ok(cli) => run(cli, &program),
         Err(error) => usage::answer(&error, &program, &arguments),

@@ -49,6 +49,11 @@ pub fn write_json(answer: &impl Serialize) -> io::Result<()> {
     unless_gone(written.and_then(|()| out.flush()))
 }
 
+/// Standard output for what is no answer: a stream for another program.
+pub fn stream() -> impl Write {
+    BufWriter::new(io::stdout().lock())
+}
+
 /// Writes a help text, painted if the terminal takes it.
 pub fn help(text: &str) -> io::Result<()> {
     unless_gone(anstream::stdout().write_all(text.as_bytes()))

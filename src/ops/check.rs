@@ -48,7 +48,7 @@ pub fn check(workspace: &mut Workspace, options: &CheckOptions, output: &mut dyn
     let mut publishing = workspace.begin_publish(host)?;
     // It may have been deleted while the command ran.
     publishing.workspace().usable_version(version)?;
-    let batch = publishing.workspace().store.batch();
+    let batch = publishing.workspace().store.batch()?;
     publishing.commit(batch, RecordBody::Check(record.clone()), host)?;
     Ok(record)
 }

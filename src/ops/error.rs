@@ -206,6 +206,53 @@ pub enum OpsError {
         /// The first of the paths that differ.
         paths: Vec<String>,
     },
+    /// There are versions already, and none were to be appended.
+    #[error("there are versions already, up to {newest}")]
+    HistoryNotEmpty {
+        /// The newest.
+        newest: VersionNumber,
+    },
+    /// An import came to its end before all commits were versions. Those that were made stay.
+    #[error("the import stopped after {versions} versions, which are whole and stay: {source}")]
+    ImportStopped {
+        /// How many were made.
+        versions: u64,
+        /// Why it stopped.
+        source: Box<OpsError>,
+    },
+    /// No version that has its contents lies in a range.
+    #[error("no version lies in that range")]
+    EmptyRange,
+    /// What git does not take as the name of a branch.
+    #[error("git takes no branch of the name {branch:?}")]
+    BadBranch {
+        /// The name.
+        branch: String,
+    },
+    /// The repository to be filled has the branch already.
+    #[error("the git repository has a branch {branch:?} already")]
+    BranchExists {
+        /// The branch.
+        branch: String,
+    },
+    /// git is needed and not installed.
+    #[error("git is not installed")]
+    NoGit,
+    /// git refused something.
+    #[error("{what} failed: {said}")]
+    GitFailed {
+        /// Which command.
+        what: &'static str,
+        /// What it said.
+        said: String,
+    },
+    /// What was to be handed out could not be written.
+    #[error("cannot write what is exported: {0}")]
+    Output(std::io::Error),
+    /// A git repository could not be read.
+    #[cfg(feature = "git")]
+    #[error(transparent)]
+    Git(#[from] crate::git::GitError),
     /// The user asked to stop.
     #[error("stopped; nothing was left half done")]
     Cancelled,

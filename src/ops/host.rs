@@ -15,6 +15,10 @@ pub enum Phase {
     Proving,
     /// Reading the store; counts bytes.
     Verifying,
+    /// Making versions of commits; counts commits.
+    Importing,
+    /// Writing versions for other tools; counts versions.
+    Exporting,
 }
 
 /// Something that the user should hear about though it is no error.

@@ -37,7 +37,7 @@ pub fn label(workspace: &mut Workspace, number: VersionNumber, name: &str, may_m
     }
     let changed = before != Some(number);
     if changed {
-        let batch = publishing.workspace().store.batch();
+        let batch = publishing.workspace().store.batch()?;
         publishing.commit(batch, RecordBody::Label(LabelRecord { version: number, name: name.to_owned() }), host)?;
     }
     Ok(LabelOutcome { version: number, before, changed })
@@ -53,7 +53,7 @@ pub fn label(workspace: &mut Workspace, number: VersionNumber, name: &str, may_m
 pub fn unlabel(workspace: &mut Workspace, name: &str, host: &dyn Host) -> OpsResult<VersionNumber> {
     let mut publishing = workspace.begin_publish(host)?;
     let version = labelled(publishing.workspace(), name)?;
-    let batch = publishing.workspace().store.batch();
+    let batch = publishing.workspace().store.batch()?;
     publishing.commit(batch, RecordBody::Unlabel(name.to_owned()), host)?;
     Ok(version)
 }

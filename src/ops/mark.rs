@@ -35,7 +35,7 @@ pub fn set_pin(workspace: &mut Workspace, number: VersionNumber, pinned: bool, h
     publishing.workspace().usable_version(number)?;
     let changes = publishing.workspace().log.marks()?.is_pinned(number) != pinned;
     if changes {
-        let batch = publishing.workspace().store.batch();
+        let batch = publishing.workspace().store.batch()?;
         let body = if pinned { RecordBody::Pin(number) } else { RecordBody::Unpin(number) };
         publishing.commit(batch, body, host)?;
     }

@@ -8,8 +8,14 @@ mod check;
 mod check_ignore;
 mod checkout;
 mod diff;
+mod drill;
 mod error;
+#[cfg(feature = "git")]
+mod export_git;
+mod export_tar;
 mod host;
+#[cfg(feature = "git")]
+mod import_git;
 mod init;
 mod label;
 mod list;
@@ -32,11 +38,17 @@ mod workspace;
 pub use check::{CheckOptions, check};
 pub use check_ignore::{Explanation, check_ignore};
 pub use diff::{DiffForm, DiffOptions, DiffOutcome, DiffSide, diff};
+pub use drill::{DrillOptions, DrillVersions, DrilledVersion, drill};
 pub use error::{OpsError, OpsResult};
+#[cfg(feature = "git")]
+pub use export_git::{ExportGitOptions, ExportGitOutcome, export_git, export_git_to};
+pub use export_tar::{ExportTarOptions, ExportTarOutcome, export_tar, export_tar_to};
 pub use host::{Host, Notice, Phase, QuietHost};
+#[cfg(feature = "git")]
+pub use import_git::{ImportGitOptions, ImportGitOutcome, ImportGitPlan, UnheldPath, UnheldWhy, import_git, plan_git_import};
 pub use init::{InitOptions, InitOutcome, init};
 pub use label::{LabelOutcome, is_label, label, unlabel};
-pub use list::{MarkedVersion, green_versions, last_green, list, marked, newest, version};
+pub use list::{MarkedVersion, green_versions, last_green, list, marked, newest, peek, version};
 pub use mark::{delete, set_pin};
 pub use promote::{PromoteOutcome, promote, promotions};
 pub use prune::{PruneOptions, PruneOutcome, VersionVerdict, prune, pruned_in_words};

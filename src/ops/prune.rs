@@ -80,7 +80,7 @@ pub fn prune(workspace: &mut Workspace, options: &PruneOptions<'_>, host: &dyn H
 /// As [`prune`].
 pub(super) fn drop_versions(publishing: &mut Publishing<'_>, versions: &[VersionNumber], reason: &str, host: &dyn Host) -> OpsResult<()> {
     for versions in versions.chunks(PRUNED_VERSIONS_MAX) {
-        let batch = publishing.workspace().store.batch();
+        let batch = publishing.workspace().store.batch()?;
         let record = PruneRecord { versions: versions.to_vec(), reason: reason.to_owned() };
         publishing.commit(batch, RecordBody::Prune(record), host)?;
     }

@@ -21,7 +21,7 @@ use super::settings::Settings;
 use super::{Host, Notice, OpsError, OpsResult};
 use crate::disk::{Dir, DiskError, Lock, LockMode, RootOf};
 use crate::format::record::{Record, RecordBody, VersionNumber};
-use crate::store::{Batch, Known, Position, Published, Store};
+use crate::store::{Batch, Known, Position, Published, Store, When};
 use crate::version_log::{LogError, LogHead, LogPosition, VersionLog, VersionRow};
 
 /// Name of the folder in a workspace that holds its history.
@@ -131,7 +131,7 @@ impl Workspace {
         let lock = Lock::acquire(&self.store_dir, LOCK, LockMode::Exclusive, &|| host.notice(Notice::WaitingForPublish))?;
         self.catch_up(Known::UpTo(position(self.log.head()?.applied)), host)?;
         let head = self.log.head()?;
-        Ok(Publishing { workspace: self, head, _lock: lock })
+        Ok(Publishing { workspace: self, head, pending: Vec::new(), settled: position(head.applied), _lock: lock })
     }
 
     /// Reads what a process that was killed left in the segments, unless another one is publishing right now.
@@ -190,7 +190,12 @@ impl Workspace {
 /// The right to publish: held from the look at the newest version to the moment the next one is durable.
 pub(super) struct Publishing<'w> {
     workspace: &'w mut Workspace,
+    /// The log with what is pending.
     pub head: LogHead,
+    /// Entries that are in the segments and not yet durable.
+    pending: Vec<Record>,
+    /// Up to where the segments are durable.
+    settled: Position,
     _lock: Lock,
 }
 
@@ -210,12 +215,52 @@ impl Publishing<'_> {
     /// # Durability
     /// On return entry and contents are durable.
     pub fn commit(&mut self, batch: Batch, body: RecordBody, host: &dyn Host) -> OpsResult<Published> {
-        let record = Record { sequence: self.head.sequence + 1, previous: self.head.id, created_ms: host.now_ms(), body };
-        let published = self.workspace.store.publish(batch, &record.encode())?;
-        // The entry is durable, so this is a success even if the log does not take it: then the next command adds it.
-        let _ = self.workspace.log.append(&[record], log_position(published.end));
-        self.head = self.workspace.log.head()?;
+        self.settle()?;
+        let published = self.add(batch, body, host.now_ms(), When::Now)?;
+        self.append_to_log()?;
         Ok(published)
+    }
+
+    /// Adds one entry, made at a time in milliseconds, whose contents the next one can build upon at once.
+    ///
+    /// # Durability
+    /// Entry and contents are durable when [`Publishing::settle`] has returned; before that nobody may be told of them. A process
+    /// that is killed leaves a whole number of entries, which the next command takes in.
+    #[cfg(feature = "git")]
+    pub fn commit_later(&mut self, batch: Batch, body: RecordBody, created_ms: i64) -> OpsResult<Published> {
+        self.add(batch, body, created_ms, When::Later)
+    }
+
+    fn add(&mut self, batch: Batch, body: RecordBody, created_ms: i64, when: When) -> OpsResult<Published> {
+        let record = Record { sequence: self.head.sequence + 1, previous: self.head.id, created_ms, body };
+        let bytes = record.encode();
+        let head = self.head.followed_by(&record, Record::id_of(&bytes));
+        let head = head.map_err(|why| LogError::NotNext { sequence: record.sequence, why })?;
+        let published = self.workspace.store.publish_when(batch, &bytes, when)?;
+        self.head = LogHead { applied: log_position(published.end), ..head };
+        self.pending.push(record);
+        Ok(published)
+    }
+
+    /// Makes pending entries durable and tells the log of them.
+    ///
+    /// # Durability
+    /// On return all entries that were added are durable.
+    pub fn settle(&mut self) -> OpsResult<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        self.workspace.store.settle(self.settled)?;
+        self.append_to_log()
+    }
+
+    fn append_to_log(&mut self) -> OpsResult<()> {
+        self.settled = position(self.head.applied);
+        let records = std::mem::take(&mut self.pending);
+        // The entries are durable, so this is a success even if the log does not take them: then the next command adds them.
+        let _ = self.workspace.log.append(&records, self.head.applied);
+        self.head = self.workspace.log.head()?;
+        Ok(())
     }
 }
 
@@ -249,7 +294,7 @@ pub(super) fn decode(records: &[Vec<u8>]) -> Vec<Record> {
 }
 
 /// Refuses a folder of another user: it may be a trap. The superuser may use any.
-fn check_owner(dir: &Dir) -> OpsResult<()> {
+pub(super) fn check_owner(dir: &Dir) -> OpsResult<()> {
     let user = rustix::process::geteuid();
     let stat = rustix::fs::fstat(dir).map_err(|error| DiskError::new("look at", dir.path(), error))?;
     if user.is_root() || stat.st_uid == user.as_raw() {

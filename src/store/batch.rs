@@ -81,6 +81,17 @@ impl PendingFrame {
     }
 }
 
+/// When what is published becomes durable, and where it goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Before it counts as published.
+    Now,
+    /// Before it counts as published, in a segment of its own: all that are there now can be collected then.
+    Sealing,
+    /// With the next [`Store::settle`], which must come before anybody is told of it. It can be read at once.
+    Later,
+}
+
 /// What publishing a batch did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Published {
@@ -172,15 +183,11 @@ impl Store {
     /// On return frames and record are durable. After a crash before that, the next [`Store::catch_up`] finds the record and
     /// all frames before it whole, or cuts off what there is.
     pub fn publish(&self, batch: Batch, record: &[u8]) -> StoreResult<Published> {
-        self.publish_in(batch, record, false)
+        self.publish_when(batch, record, When::Now)
     }
 
-    /// The same in a segment of its own, so that all that are there now can be collected.
-    pub fn publish_sealed(&self, batch: Batch, record: &[u8]) -> StoreResult<Published> {
-        self.publish_in(batch, record, true)
-    }
-
-    fn publish_in(&self, batch: Batch, record: &[u8], seals: bool) -> StoreResult<Published> {
+    /// As [`Store::publish`], but with [`When::Later`] frames and record are durable once [`Store::settle`] has returned.
+    pub fn publish_when(&self, batch: Batch, record: &[u8], when: When) -> StoreResult<Published> {
         let state = batch.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         let record = PendingFrame {
             kind: ObjectKind::Record,
@@ -192,17 +199,25 @@ impl Store {
         };
         let (raw_bytes, objects) = (state.raw_bytes, state.objects);
         let (end, stored_bytes, entries) =
-            if state.files.is_empty() { self.append(state.frames, record, seals)? } else { self.publish_files(state, &record)? };
+            if state.files.is_empty() { self.append(state.frames, record, when)? } else { self.publish_files(state, &record)? };
         // The record is durable, so this is a success whatever becomes of the index: what it lacks is read from the segments.
         let _ = self.index.write().unwrap_or_else(PoisonError::into_inner).add(&self.tmp, &entries, end);
         Ok(Published { end, stored_bytes, raw_bytes, objects })
     }
 
-    fn append(&self, mut frames: Vec<PendingFrame>, record: PendingFrame, seals: bool) -> StoreResult<Appended> {
+    /// Makes durable what was published for later, from this position on.
+    ///
+    /// # Durability
+    /// On return all of it is durable.
+    pub fn settle(&self, from: Position) -> StoreResult<()> {
+        self.segments.sync_from(from.segment)
+    }
+
+    fn append(&self, mut frames: Vec<PendingFrame>, record: PendingFrame, when: When) -> StoreResult<Appended> {
         let end = self.segments.end()?;
         frames.push(record);
         let payload_bytes: u64 = frames.iter().map(|frame| frame.payload.len() as u64).sum();
-        let starts_segment = seals || end.segment == 0 || end.offset + payload_bytes > SEGMENT_APPEND_BYTES_MAX;
+        let starts_segment = when == When::Sealing || end.segment == 0 || end.offset + payload_bytes > SEGMENT_APPEND_BYTES_MAX;
         let (segment, start) = if starts_segment { (end.segment + 1, SEGMENT_HEADER_BYTES as u64) } else { (end.segment, end.offset) };
         let (bytes, entries) = lay_out(&frames, segment, start);
         if starts_segment {
@@ -214,7 +229,9 @@ impl Store {
         } else {
             let file = self.segments.file(segment, true)?;
             file.write_at(&bytes, start)?;
-            file.sync_data()?;
+            if when == When::Now {
+                file.sync_data()?;
+            }
         }
         Ok((Position { segment, offset: start + bytes.len() as u64 }, bytes.len() as u64, entries))
     }

@@ -26,14 +26,14 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, PoisonError, RwLock};
 
-pub use batch::{Batch, Published};
+pub use batch::{Batch, Published, When};
 pub use check::{CheckReport, Damage};
 pub use collect::{Collected, LiveSet, Rewritten, SegmentUse};
 pub use location::{Location, Position};
 pub use pin::{NoPins, Pin};
 pub use reader::Reader;
 pub use recover::{CatchUp, Known};
-pub use writer::{Writer, chunked};
+pub use writer::{Writer, WriterState, chunked};
 
 use crate::disk::{Dir, DiskError};
 use crate::format::FormatError;

@@ -341,7 +341,7 @@ fn live_set<'a>(versions: impl IntoIterator<Item = &'a Vec<ObjectId>>) -> LiveSe
 
 /// Begins a new segment, so that those before it can be collected.
 fn seal(store: &Store) {
-    store.publish_sealed(store.batch().unwrap(), b"sealed").unwrap();
+    store.publish_when(store.batch().unwrap(), b"sealed", When::Sealing).unwrap();
 }
 
 fn collect(store: &Store, inputs: &[u32], live: &LiveSet) -> Collected {

@@ -5,6 +5,7 @@ use std::io::Read;
 use super::batch::{Batch, PendingCoding, PendingFrame};
 use super::chunker::Chunker;
 use super::codec::{Encoded, Encoder};
+use super::reader::ReaderState;
 use super::{Location, Reader, Store, StoreError, StoreResult};
 use crate::format::chunk_list::{Chunk, ChunkList};
 use crate::format::frame::Content;
@@ -25,6 +26,20 @@ pub struct Writer<'s> {
     mends: bool,
 }
 
+/// What a writer keeps from one batch to the next: frames that it has decoded, and the tables of its compressor.
+#[derive(Debug)]
+pub struct WriterState {
+    reader: ReaderState,
+    encoder: Encoder,
+}
+
+impl WriterState {
+    /// Nothing kept yet.
+    pub fn new() -> StoreResult<Self> {
+        Ok(Self { reader: ReaderState::default(), encoder: Encoder::new()? })
+    }
+}
+
 /// A content that a delta can be made against.
 struct DeltaBase {
     location: Location,
@@ -37,7 +52,17 @@ struct DeltaBase {
 impl<'s> Writer<'s> {
     /// A writer into a batch of the store.
     pub fn new(store: &'s Store, batch: &'s Batch) -> StoreResult<Self> {
-        Ok(Self { store, batch, reader: store.reader(), encoder: Encoder::new()?, mends: false })
+        Ok(Self::resume(store, batch, WriterState::new()?))
+    }
+
+    /// A writer that goes on with what another one has kept.
+    pub fn resume(store: &'s Store, batch: &'s Batch, state: WriterState) -> Self {
+        Self { store, batch, reader: Reader::new(store, state.reader), encoder: state.encoder, mends: false }
+    }
+
+    /// What the next writer can go on with.
+    pub fn into_state(self) -> WriterState {
+        WriterState { reader: self.reader.into_state(), encoder: self.encoder }
     }
 
     /// The same writer. If it mends, it reads in the store what it is given as the base too, and puts again what is damaged there.

@@ -44,7 +44,7 @@ impl LogHead {
     /// The head once `record` has been added, or the rule that the record breaks.
     ///
     /// Whether the version that a record names was deleted is not decided here: a head does not know it.
-    pub(super) fn followed_by(&self, record: &Record, id: ObjectId) -> Result<Self, &'static str> {
+    pub(crate) fn followed_by(&self, record: &Record, id: ObjectId) -> Result<Self, &'static str> {
         if Some(record.sequence) != self.sequence.checked_add(1) {
             return Err("its number is not the next one");
         }

@@ -4,6 +4,8 @@
 
 mod history;
 mod marks;
+mod shell;
+mod transfer;
 mod value;
 mod workspace;
 
@@ -16,6 +18,8 @@ pub use history::{
     VersionListArgs,
 };
 pub use marks::{LabelArgs, PinArgs, PruneArgs};
+pub use shell::{CompletionArgs, ManArgs, Shell};
+pub use transfer::{DrillArgs, ExportCommand, ExportGitArgs, ExportTarArgs, ImportCommand, ImportGitArgs};
 pub use value::looks_like_version;
 pub use workspace::{CheckIgnoreArgs, DiffArgs, DiffFormArgs, InitArgs, PushArgs, StatusArgs, VerifyArgs, VersionDiffArgs};
 
@@ -90,6 +94,15 @@ pub enum Command {
     Label(LabelArgs),
     Pin(PinArgs),
     Prune(PruneArgs),
+    Drill(DrillArgs),
+    Completion(CompletionArgs),
+    Man(ManArgs),
+    /// Hand the history out to other tools: git, tar
+    #[command(subcommand)]
+    Export(ExportCommand),
+    /// Take a history over from another tool: git
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Short for `source list`
     List(VersionListArgs),
     /// Short for `source rollback`

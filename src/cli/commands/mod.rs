@@ -2,7 +2,10 @@
 
 mod check_ignore;
 mod diff;
+mod drill;
+mod export;
 mod history;
+mod import;
 mod init;
 mod marks;
 mod promote;
@@ -10,10 +13,11 @@ mod prune;
 mod push;
 mod restore;
 mod rollback;
+mod shell;
 mod status;
 mod verify;
 
-use super::args::{Command, SourceCommand, VersionCommand};
+use super::args::{Command, ExportCommand, ImportCommand, SourceCommand, VersionCommand};
 use super::failure::Outcome;
 use super::session::Session;
 
@@ -33,6 +37,12 @@ pub fn run(session: &Session, command: Command) -> Outcome {
         Command::Label(args) => marks::label(session, args),
         Command::Pin(args) => marks::pin(session, &args),
         Command::Prune(args) => prune::prune(session, args),
+        Command::Completion(args) => shell::completion(session, &args),
+        Command::Man(args) => shell::man(session, args),
+        Command::Drill(args) => drill::drill(session, args),
+        Command::Export(ExportCommand::Git(args)) => export::git(session, args),
+        Command::Export(ExportCommand::Tar(args)) => export::tar(session, args),
+        Command::Import(ImportCommand::Git(args)) => import::git(session, args),
         Command::List(args) => history::list(session, &args),
         Command::Rollback(args) => rollback::rollback(session, args),
         Command::Restore(args) => restore::restore(session, args),

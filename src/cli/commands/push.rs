@@ -58,7 +58,7 @@ fn options(args: PushArgs) -> PushOptions {
 }
 
 /// The first push makes a workspace of the current folder; a dry run makes nothing.
-fn make_workspace_if_none(session: &Session, dry_run: bool) -> Result<bool, Failure> {
+pub(super) fn make_workspace_if_none(session: &Session, dry_run: bool) -> Result<bool, Failure> {
     match session.root() {
         Err(Failure::Ops(OpsError::NotAWorkspace { .. })) if !dry_run => {
             let options = InitOptions { home: environment::home(), ..InitOptions::default() };

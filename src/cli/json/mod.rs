@@ -5,13 +5,16 @@
 
 pub mod change;
 pub mod diff;
+pub mod drill;
 pub mod history;
 pub mod marks;
 pub mod path;
 pub mod prune;
 pub mod push;
 pub mod rollback;
+pub mod shell;
 pub mod status;
+pub mod transfer;
 pub mod verify;
 pub mod workspace;
 

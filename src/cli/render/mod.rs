@@ -3,6 +3,7 @@
 pub mod change;
 pub mod count;
 pub mod diff;
+pub mod drill;
 pub mod escape;
 pub mod ignore;
 pub mod init;
@@ -22,5 +23,6 @@ pub mod stat;
 pub mod status;
 pub mod table;
 pub mod time;
+pub mod transfer;
 pub mod verify;
 pub mod width;

@@ -75,8 +75,8 @@ impl Group {
     }
 }
 
-/// Ending, then folder, then name.
-fn group_key(path: &RelPath) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
+/// What files are ordered by before they are put into groups: ending, then folder, then name.
+pub fn group_key(path: &RelPath) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
     let (folder, name) = path.split_last().map_or((RelPath::root(), &b""[..]), |(folder, name)| (folder, name));
     let ending = name.iter().rposition(|&byte| byte == b'.').map_or(&b""[..], |dot| &name[dot..]);
     (ending.to_vec(), folder.as_bytes().to_vec(), name.to_vec())

@@ -11,6 +11,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use self::base::FormerPaths;
 use self::intake::{Route, Taken, take_in};
+#[cfg(feature = "git")]
+pub use self::jobs::group_key;
 use self::jobs::{ToRead, divide};
 use super::{Host, OpsError, OpsResult, Phase, Workspace};
 use crate::disk::Dir;
@@ -81,6 +83,14 @@ impl Snapshot {
 pub struct SnapshotTrees<'a> {
     trees: &'a HashMap<ObjectId, Tree>,
     store: &'a Store,
+}
+
+#[cfg(feature = "git")]
+impl<'a> SnapshotTrees<'a> {
+    /// Trees that may not be in the store yet, and the store.
+    pub fn new(trees: &'a HashMap<ObjectId, Tree>, store: &'a Store) -> Self {
+        Self { trees, store }
+    }
 }
 
 impl TreeSource for SnapshotTrees<'_> {
@@ -167,7 +177,8 @@ fn read_files(route: Route<'_>, scan: &Scan, former: &mut FormerPaths<'_>, host:
 }
 
 fn build_trees(scan: &mut Scan, former: &mut FormerPaths<'_>, route: Route<'_>) -> Result<(BuiltTree, HashMap<ObjectId, Tree>), Failure> {
-    let mut writer = route.batch.map(|batch| TreeWriter::new(route, batch)).transpose()?;
+    let writer = route.batch.map(|batch| Writer::new(route.store, batch)).transpose()?;
+    let mut writer = writer.map(|writer| TreeWriter::new(writer.mending(route.mends)));
     let mut trees = HashMap::new();
     let built = scan.build_trees(&mut |path, tree, earlier| {
         if let Some(writer) = &mut writer {
@@ -180,23 +191,25 @@ fn build_trees(scan: &mut Scan, former: &mut FormerPaths<'_>, route: Route<'_>) 
         BuildError::Sink(error) => Failure::Ops(error.into()),
         BuildError::Unread(_) | BuildError::CacheDamaged => Failure::CacheDamaged,
     })?;
-    writer.map_or(Ok(()), TreeWriter::finish)?;
+    writer.map(TreeWriter::finish).transpose()?;
     Ok((built, trees))
 }
 
 /// Puts trees away: those with a former one as deltas, new ones in groups.
-struct TreeWriter<'s> {
+pub struct TreeWriter<'s> {
     writer: Writer<'s>,
     group: Vec<Tree>,
     group_bytes: usize,
 }
 
 impl<'s> TreeWriter<'s> {
-    fn new(route: Route<'s>, batch: &'s Batch) -> StoreResult<Self> {
-        Ok(Self { writer: Writer::new(route.store, batch)?.mending(route.mends), group: Vec::new(), group_bytes: 0 })
+    /// Puts trees away with this writer.
+    pub fn new(writer: Writer<'s>) -> Self {
+        Self { writer, group: Vec::new(), group_bytes: 0 }
     }
 
-    fn put(&mut self, tree: &Tree, former: Option<ObjectId>) -> StoreResult<()> {
+    /// Puts a tree away; `former` is the one that stood in its place.
+    pub fn put(&mut self, tree: &Tree, former: Option<ObjectId>) -> StoreResult<()> {
         let bytes = tree.as_bytes();
         if former.is_some() || bytes.len() > GROUP_MEMBER_BYTES_MAX {
             return self.writer.put(ObjectKind::Tree, bytes, former.as_ref()).map(drop);
@@ -213,8 +226,10 @@ impl<'s> TreeWriter<'s> {
         self.writer.put_group(ObjectKind::Tree, &contents).map(drop)
     }
 
-    fn finish(mut self) -> StoreResult<()> {
-        self.flush()
+    /// Puts the last group away, and gives the writer back.
+    pub fn finish(mut self) -> StoreResult<Writer<'s>> {
+        self.flush()?;
+        Ok(self.writer)
     }
 }
 

@@ -96,4 +96,4 @@ pub use recover::{Progress, Recovery, left_alone_rule, recover};
 pub use stage::{StagedPlan, stage};
 pub use stage_dir::{LOCAL_STAGE_PREFIX, Stage};
 pub use survey::{Conflict, SurveyError, SurveyedPlan, survey};
-pub use verify::{FileVisitor, Mismatch, Problem, verify};
+pub use verify::{FileVisitor, Mismatch, Problem, forget_cached, read_whole_back, verify};

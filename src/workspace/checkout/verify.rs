@@ -6,19 +6,19 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::io::Errno;
 
-use super::access::{list, mode_of};
+use super::access::{list, mode_of, open_for_reading};
 use super::applied::Applied;
 use super::beneath::{OpenFor, open_beneath};
 use super::contents::{CheckoutError, LeftOut};
 use super::cursor::{Folder, TreeCursor};
 use super::look::{FileStat, Found, Hashing, look, read_link};
-use super::plan::{Action, Place, split};
+use super::plan::{Action, CheckoutPlan, Place, split};
 use super::pool::{Jobs, run, thread_count};
 use crate::disk::Dir;
 use crate::id::ObjectId;
 use crate::limits::READ_BATCH_FILES;
 use crate::path::RelPath;
-use crate::tree::{OwnedNode, TreeSource};
+use crate::tree::{Change, OwnedNode, TreeSource, diff};
 
 /// A path that is not as the target tree says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +84,66 @@ where
     S: TreeSource,
     S::Error: Display,
 {
-    let plan = applied.plan();
+    let spared = spared_paths(applied);
+    let local_stage = applied.staged.stage.local_name();
+    let allowed = |path: &RelPath, name: &[u8], is_directory: bool| {
+        name == local_stage.as_bytes() || spared.contains(path.as_bytes()) || is_left_out(path, is_directory)
+    };
+    read_back(applied.plan(), root, trees, to, &allowed, on_file)
+}
+
+/// Reads back a whole tree that was written into a directory of its own, where nothing else may be. Gives what differs, sorted by
+/// path.
+pub fn read_whole_back<S>(root: &Dir, trees: &S, tree: &ObjectId) -> Result<Vec<Mismatch>, CheckoutError>
+where
+    S: TreeSource,
+    S::Error: Display,
+{
+    let plan = CheckoutPlan::new(all_of(trees, tree)?, &|_, _| false);
+    read_back(&plan, root, trees, tree, &|_, _, _| false, &|_, _| ())
+}
+
+/// Lets the kernel drop what it keeps of the files of a tree that was written into a directory, so that they are read from the disk
+/// next. Only what is durable is dropped; a file that cannot be opened is passed over.
+pub fn forget_cached<S>(root: &Dir, trees: &S, tree: &ObjectId) -> Result<(), CheckoutError>
+where
+    S: TreeSource,
+    S::Error: Display,
+{
+    for change in all_of(trees, tree)?.iter().filter(|change| matches!(change.to, Some(OwnedNode::File { .. }))) {
+        let Some((folder, name)) = change.path.split_last() else { continue };
+        let folder = open_beneath(root.as_fd(), folder.as_bytes(), OpenFor::Names);
+        if let Ok(file) = folder.and_then(|folder| open_for_reading(folder.as_fd(), name)) {
+            // Advice that is not taken costs the certainty of where the bytes come from, and nothing else.
+            let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+        }
+    }
+    Ok(())
+}
+
+fn all_of<S>(trees: &S, tree: &ObjectId) -> Result<Vec<Change>, CheckoutError>
+where
+    S: TreeSource,
+    S::Error: Display,
+{
+    let mut changes = Vec::new();
+    let walked = diff(trees, None, Some(tree), &mut |change| changes.push(change));
+    walked.map_err(|error| CheckoutError::Tree { path: RelPath::root(), reason: error.to_string() })?;
+    Ok(changes)
+}
+
+fn read_back<S>(
+    plan: &CheckoutPlan,
+    root: &Dir,
+    trees: &S,
+    to: &ObjectId,
+    allowed: &Allowed<'_>,
+    on_file: &FileVisitor<'_>,
+) -> Result<Vec<Mismatch>, CheckoutError>
+where
+    S: TreeSource,
+    S::Error: Display,
+{
     let mut cursor = TreeCursor::new(trees, to);
     let mut jobs = Vec::with_capacity(plan.groups.len());
     for group in &plan.groups {
@@ -93,13 +152,8 @@ where
             jobs.push(Job { places, folder: cursor.folder(places[0].folder())?, reads_names: number == 0 });
         }
     }
-    let spared = spared_paths(applied);
-    let local_stage = applied.staged.stage.local_name();
-    let allowed = |path: &RelPath, name: &[u8], is_directory: bool| {
-        name == local_stage.as_bytes() || spared.contains(path.as_bytes()) || is_left_out(path, is_directory)
-    };
     let threads = if jobs.len() > 1 { thread_count() } else { 1 };
-    let start = |_| Reader { root: root.as_fd(), allowed: &allowed, on_file, hashing: Hashing::new(), mismatches: Vec::new() };
+    let start = |_| Reader { root: root.as_fd(), allowed, on_file, hashing: Hashing::new(), mismatches: Vec::new() };
     let read = |reader: &mut Reader<'_>, job: Job<'_>, _: &Jobs<Job<'_>>| {
         reader.read_folder(&job);
         Ok::<(), CheckoutError>(())
@@ -123,6 +177,9 @@ fn spared_paths(applied: &Applied) -> HashSet<&[u8]> {
     spared
 }
 
+/// Whether something may be at a path, or lack there, whatever the tree says: path, name, whether it is a directory.
+type Allowed<'a> = dyn Fn(&RelPath, &[u8], bool) -> bool + Sync + 'a;
+
 struct Job<'a> {
     places: &'a [Place],
     /// What the target tree says about the folder; `None`: it has none there.
@@ -132,7 +189,7 @@ struct Job<'a> {
 
 struct Reader<'a> {
     root: BorrowedFd<'a>,
-    allowed: &'a (dyn Fn(&RelPath, &[u8], bool) -> bool + Sync),
+    allowed: &'a Allowed<'a>,
     on_file: &'a FileVisitor<'a>,
     hashing: Hashing,
     mismatches: Vec<Mismatch>,
