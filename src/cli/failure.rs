@@ -119,6 +119,10 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::TextTooLong { .. } => says(Usage, "text_too_long", ""),
         OpsError::NotEmpty { .. } => NOT_EMPTY,
         OpsError::NoMatch { .. } => says(Failed, "no_match", "put globs in quotes, so that the shell leaves them alone"),
+        OpsError::NotInVersion { .. } => says(Failed, "not_in_version", "`{lua} log PATH` says which versions changed a path"),
+        OpsError::OtherKind { .. } => says(Failed, "other_kind", "`{lua} ls N:PATH` lists a folder, `{lua} cat N:PATH` shows a file"),
+        OpsError::NeverRecorded { .. } => says(Failed, "never_recorded", "put globs in quotes, so that the shell leaves them alone"),
+        OpsError::EmptyRange { .. } => says(Usage, "empty_range", "name the older version first"),
         OpsError::BadPattern { .. } => says(Usage, "bad_pattern", "a glob knows *, ?, [..] and **"),
         OpsError::BadPath { .. } => says(Usage, "bad_path", "name paths inside the workspace"),
         OpsError::NotProved { .. } => {

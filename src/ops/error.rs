@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::disk::DiskError;
 use crate::format::record::VersionNumber;
-use crate::path::PathError;
+use crate::path::{PathError, RelPath};
 use crate::store::StoreError;
 use crate::version_log::LogError;
 use crate::workspace::checkout::{ApplyError, CheckoutError, JournalError, WriteError};
@@ -129,6 +129,38 @@ pub enum OpsError {
         number: VersionNumber,
         /// What was asked for.
         pattern: String,
+    },
+    /// Nothing stands at this path in the version.
+    #[error("{number} has no {path:?}")]
+    NotInVersion {
+        /// The version.
+        number: VersionNumber,
+        /// The path.
+        path: RelPath,
+    },
+    /// Something else stands at this path in the version than what was asked for.
+    #[error("{path:?} is a {is} in {number}")]
+    OtherKind {
+        /// The version.
+        number: VersionNumber,
+        /// The path.
+        path: RelPath,
+        /// What it is: `folder`, `file` or `symbolic link`.
+        is: &'static str,
+    },
+    /// No version holds, or ever held, what was asked for.
+    #[error("no version has {what}")]
+    NeverRecorded {
+        /// What was asked for.
+        what: String,
+    },
+    /// The versions of a range stand in the wrong order.
+    #[error("{first} is not older than {last}")]
+    EmptyRange {
+        /// What was to be the older one.
+        first: VersionNumber,
+        /// What was to be the newer one.
+        last: VersionNumber,
     },
     /// A pattern that cannot be understood.
     #[error("the pattern {pattern:?} is malformed: {why}")]

@@ -12,6 +12,7 @@ mod host;
 mod init;
 mod list;
 mod mark;
+mod past;
 mod present_rules;
 mod promote;
 mod push;
@@ -32,6 +33,9 @@ pub use host::{Host, Notice, Phase, QuietHost};
 pub use init::{InitOptions, InitOutcome, init};
 pub use list::{list, newest, version};
 pub use mark::delete;
+pub use past::{
+    EntriesOutcome, Entry, LogEntry, LogOptions, RevisionRange, ShowOptions, ShowOutcome, VersionPath, cat, entries, log, show,
+};
 pub use promote::{PromoteOutcome, promote, promotions};
 pub use push::{LeftOutByRule, PushOptions, PushOutcome, PushReport, SkippedPath, push};
 pub use restore::{RestoreOptions, RestoreOutcome, RestoreTarget, restore};

@@ -3,6 +3,7 @@
 //! `{lua}` in a help text stands for the name that the program was called by; see `usage`.
 
 mod history;
+mod past;
 mod value;
 mod workspace;
 
@@ -13,7 +14,8 @@ use clap::{Args, Parser, Subcommand};
 pub use history::{
     DeleteArgs, ListArgs, PromoteArgs, RestoreArgs, RollbackArgs, RollbackHow, ShowArgs, SourceCommand, UndoArgs, VersionCommand,
 };
-pub use value::looks_like_version;
+pub use past::{CatArgs, LogArgs, LsArgs, ShowVersionArgs, TreeArgs};
+pub use value::{RevisionPath, looks_like_version};
 pub use workspace::{CheckIgnoreArgs, DiffArgs, DiffFormArgs, InitArgs, PushArgs, StatusArgs, VerifyArgs, VersionDiffArgs};
 
 /// Exit codes and variables, below the list of commands.
@@ -77,6 +79,11 @@ pub enum Command {
     Undo(UndoArgs),
     Status(StatusArgs),
     Diff(DiffArgs),
+    Log(LogArgs),
+    Show(ShowVersionArgs),
+    Cat(CatArgs),
+    Ls(LsArgs),
+    Tree(TreeArgs),
     Verify(VerifyArgs),
     /// Make the log, the indexes and the caches anew from the recorded data
     ///

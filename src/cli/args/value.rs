@@ -1,5 +1,8 @@
 //! Values on the command line.
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
 use lua_store::ops::{Revision, RevisionError};
 
 /// A version as it is typed: `v5`, `5`, `newest` or `active`.
@@ -14,6 +17,48 @@ pub fn looks_like_version(word: &std::ffi::OsStr) -> Option<Revision> {
     matches!(revision, Revision::Number(_)).then_some(revision)
 }
 
+/// A path in a version as it is typed: `5:src/main.rs`. Bytes of a path that are no UTF-8 stay what they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevisionPath {
+    /// The version.
+    pub revision: Revision,
+    /// The path, relative to the folder the user is in; `None` when the version alone was named.
+    pub path: Option<OsString>,
+}
+
+/// Why a word names no path of a version.
+#[derive(Debug, thiserror::Error)]
+pub enum RevisionPathError {
+    /// There is no path.
+    #[error("a path in a version is written as 5:PATH")]
+    NoPath,
+    /// What stands before the colon is no version.
+    #[error(transparent)]
+    Revision(#[from] RevisionError),
+}
+
+impl RevisionPath {
+    /// A version, and a path if there is a colon.
+    fn read(word: &OsStr) -> Result<Self, RevisionError> {
+        let bytes = word.as_bytes();
+        let colon = bytes.iter().position(|&byte| byte == b':');
+        let (revision, path) = colon.map_or((bytes, None), |at| (&bytes[..at], Some(OsStr::from_bytes(&bytes[at + 1..]).to_owned())));
+        let revision = std::str::from_utf8(revision).map_err(|_| RevisionError::Malformed)?.parse()?;
+        Ok(Self { revision, path: path.filter(|path| !path.is_empty()) })
+    }
+}
+
+/// `5:PATH`.
+pub fn parse_file(word: OsString) -> Result<RevisionPath, RevisionPathError> {
+    let place = RevisionPath::read(&word)?;
+    if place.path.is_some() { Ok(place) } else { Err(RevisionPathError::NoPath) }
+}
+
+/// `5`, which means all of it, or `5:PATH`.
+pub fn parse_folder(word: OsString) -> Result<RevisionPath, RevisionPathError> {
+    Ok(RevisionPath::read(&word)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -23,5 +68,16 @@ mod tests {
         assert!(looks_like_version("v5".as_ref()).is_some());
         assert_eq!(looks_like_version("active".as_ref()), None);
         assert_eq!(looks_like_version("5a".as_ref()), None);
+    }
+    #[test]
+    fn paths_in_versions_keep_their_bytes() {
+        let word = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
+        let read = parse_file(word(b"v5:a:\xff")).unwrap();
+        assert_eq!((read.revision.to_string().as_str(), read.path), ("v5", Some(word(b"a:\xff"))));
+        for bad in [&b"5"[..], b"5:", b":a", b"a:b", b"\xff:a"] {
+            assert!(parse_file(word(bad)).is_err(), "{bad:?}");
+        }
+        assert_eq!(parse_folder(word(b"newest")).unwrap(), RevisionPath { revision: Revision::Newest, path: None });
+        assert_eq!(parse_folder(word(b"newest:")).unwrap().path, None);
     }
 }

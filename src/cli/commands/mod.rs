@@ -1,13 +1,17 @@
 //! One small function for each command: arguments → options → one operation → an answer.
 
+mod cat;
 mod check_ignore;
 mod diff;
 mod history;
 mod init;
+mod log;
+mod ls;
 mod promote;
 mod push;
 mod restore;
 mod rollback;
+mod show;
 mod status;
 mod verify;
 
@@ -25,6 +29,11 @@ pub fn run(session: &Session, command: Command) -> Outcome {
         Command::Undo(args) => rollback::undo(session, args),
         Command::Status(args) => status::status(session, &args),
         Command::Diff(args) => diff::diff(session, &args),
+        Command::Log(args) => log::log(session, &args),
+        Command::Show(args) => show::show(session, &args),
+        Command::Cat(args) => cat::cat(session, &args),
+        Command::Ls(args) => ls::ls(session, &args),
+        Command::Tree(args) => ls::tree(session, &args),
         Command::Verify(args) => verify::verify(session, &args),
         Command::Repair => verify::repair(session),
         Command::CheckIgnore(args) => check_ignore::check_ignore(session, &args),

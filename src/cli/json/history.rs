@@ -41,7 +41,8 @@ impl Created {
 }
 
 impl<'a> Version<'a> {
-    fn new(row: &'a VersionRow, active: Option<VersionNumber>) -> Self {
+    /// The entry of a version.
+    pub fn new(row: &'a VersionRow, active: Option<VersionNumber>) -> Self {
         let record = &row.record;
         Self {
             version: record.number.0,

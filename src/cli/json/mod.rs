@@ -6,6 +6,7 @@
 pub mod change;
 pub mod diff;
 pub mod history;
+pub mod past;
 pub mod path;
 pub mod push;
 pub mod rollback;

@@ -8,6 +8,8 @@ pub mod ignore;
 pub mod init;
 pub mod left_out;
 pub mod list;
+pub mod log;
+pub mod ls;
 pub mod notice;
 pub mod page;
 pub mod patch;

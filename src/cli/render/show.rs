@@ -1,9 +1,11 @@
 //! The answer of `version show`.
 
+use lua_store::ops::{DiffForm, ShowOutcome};
 use lua_store::patch::readable_size;
 use lua_store::version_log::VersionRow;
 
 use super::count::{changes_in_words, counted, number};
+use super::diff;
 use super::escape;
 use super::page::{Page, STRONG};
 use super::time::LocalClock;
@@ -32,6 +34,16 @@ pub fn put(page: &mut Page, row: &VersionRow, is_active: bool, clock: &LocalCloc
         page.line("");
         record.message.lines().for_each(|line| page.line(format_args!("    {}", escape::text(line))));
     }
+}
+
+/// Shows a version and what it changed.
+pub fn put_with_changes(page: &mut Page, outcome: &ShowOutcome, form: DiffForm, clock: &LocalClock, for_eyes: bool) {
+    put(page, &outcome.row, outcome.active == Some(outcome.row.record.number), clock);
+    page.line("");
+    if outcome.diff.files.is_empty() {
+        page.line("nothing differs from the version before it");
+    }
+    diff::put(page, &outcome.diff, form, for_eyes);
 }
 
 fn put_field(page: &mut Page, label: &str, value: &str) {

@@ -1,0 +1,99 @@
+//! Going back through the versions that changed some paths, also where the one file that is meant had another name.
+
+use super::super::diff::SideContents;
+use super::super::select::PathSelection;
+use super::super::{Host, OpsResult, Workspace};
+use super::stop_if_cancelled;
+use super::trees::PastTrees;
+use crate::id::ObjectId;
+use crate::patch::{FileChange, RenameDetection, file_changes};
+use crate::path::RelPath;
+use crate::tree::{Change, OwnedNode, diff_selected};
+use crate::version_log::VersionRow;
+
+/// A walk from newer versions to older ones.
+pub struct Follow<'w> {
+    contents: SideContents<'w>,
+    trees: PastTrees<'w>,
+    selection: PathSelection,
+    /// The one path that is followed, under the name that it has where the walk is.
+    followed: Option<RelPath>,
+}
+
+impl<'w> Follow<'w> {
+    /// A walk over the selected paths. With `follow`, a single file is followed through its renames.
+    pub fn new(workspace: &'w Workspace, selection: PathSelection, follow: bool) -> Self {
+        let followed = selection.single_path().filter(|_| follow).cloned();
+        Self { contents: SideContents::of_versions(&workspace.store), trees: PastTrees::new(&workspace.store), selection, followed }
+    }
+
+    /// Goes over versions, newest first, and hands those that changed the paths to `visit`, each with the version before it
+    /// in the list and what changed, until it says that it has enough.
+    ///
+    /// Opens only trees whose ids differ between neighbours, and of these only those on the way to the paths.
+    pub fn walk(
+        &mut self,
+        rows: &[VersionRow],
+        detection: RenameDetection,
+        host: &dyn Host,
+        visit: &mut dyn FnMut(&SideContents<'w>, &VersionRow, Option<&VersionRow>, Vec<FileChange>) -> OpsResult<Enough>,
+    ) -> OpsResult<()> {
+        for (index, row) in rows.iter().enumerate() {
+            stop_if_cancelled(host)?;
+            let before = rows.get(index + 1);
+            let changes = self.step(before.map(|row| &row.record.root), &row.record.root, detection)?;
+            if !changes.is_empty() && visit(&self.contents, row, before, changes)? == Enough::Yes {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// What changed between two neighbours in the paths.
+    fn step(&mut self, from: Option<&ObjectId>, to: &ObjectId, detection: RenameDetection) -> OpsResult<Vec<FileChange>> {
+        let changes = self.changes(from, to, &self.selection)?;
+        if let (Some(path), Some(_), [change]) = (&self.followed, from, &changes[..])
+            && came_or_went(change, path)
+        {
+            return self.renamed(from, to, path.clone());
+        }
+        file_changes(changes, &self.contents, detection)
+    }
+
+    fn changes(&self, from: Option<&ObjectId>, to: &ObjectId, selection: &PathSelection) -> OpsResult<Vec<Change>> {
+        let mut changes = Vec::new();
+        diff_selected(&self.trees, from, Some(to), selection, &mut |change| changes.push(change))?;
+        Ok(changes)
+    }
+
+    /// What happened to the file that came or went: all that changed must be looked at to know. From here on its older name counts.
+    fn renamed(&mut self, from: Option<&ObjectId>, to: &ObjectId, path: RelPath) -> OpsResult<Vec<FileChange>> {
+        let all = self.changes(from, to, &PathSelection::default())?;
+        let mut changes = file_changes(all, &self.contents, RenameDetection::Similar)?;
+        changes.retain(|change| [change.before(), change.after()].into_iter().flatten().any(|(at, _)| *at == path));
+        let origin = changes.iter().find_map(|change| match change {
+            FileChange::Renamed { from, to, .. } if to.path == path => Some(from.path.clone()),
+            _ => None,
+        });
+        if let Some(origin) = origin {
+            self.selection = PathSelection::of_path(origin.clone());
+            self.followed = Some(origin);
+        }
+        Ok(changes)
+    }
+}
+
+/// Whether a walk goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enough {
+    /// It has all that it needs.
+    Yes,
+    /// It goes on.
+    No,
+}
+
+/// Whether this is the file itself, new or gone.
+fn came_or_went(change: &Change, path: &RelPath) -> bool {
+    let (from, to) = (change.from.as_ref(), change.to.as_ref());
+    change.path == *path && from.is_some() != to.is_some() && from.or(to).is_some_and(|node: &OwnedNode| !node.is_directory())
+}

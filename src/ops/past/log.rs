@@ -1,0 +1,58 @@
+//! Which versions changed some paths, and how.
+
+use super::super::diff::in_form;
+use super::super::select::PathSelection;
+use super::super::{DiffForm, DiffOutcome, Host, OpsError, OpsResult, Workspace};
+use super::follow::{Enough, Follow};
+use super::readable_versions;
+use crate::format::record::VersionNumber;
+use crate::patch::RenameDetection;
+use crate::version_log::VersionRow;
+
+/// What to look for.
+#[derive(Clone, Debug)]
+pub struct LogOptions {
+    /// Only these paths and what is below them, or that match these patterns; empty means all.
+    pub paths: Vec<Vec<u8>>,
+    /// At most so many versions; `None` for all.
+    pub limit: Option<u64>,
+    /// Whether a single file is followed to the names that it had before.
+    pub follow: bool,
+    /// What is wanted of the differences.
+    pub form: DiffForm,
+}
+
+/// A version that changed something.
+#[derive(Clone, Debug)]
+pub struct LogEntry {
+    /// Its entry.
+    pub row: VersionRow,
+    /// What it was compared with: the version before it that was not deleted; `None` for the first.
+    pub before: Option<VersionNumber>,
+    /// What differs.
+    pub diff: DiffOutcome,
+}
+
+/// The versions that changed the paths, newest first. Deleted versions are passed over. Changes nothing.
+///
+/// Keeps what it gives; without a limit that grows with the history, and with patches with all its edits.
+///
+/// # Errors
+/// [`OpsError::NeverRecorded`] when paths were named and no version has changed any of them.
+pub fn log(workspace: &Workspace, options: &LogOptions, host: &dyn Host) -> OpsResult<Vec<LogEntry>> {
+    let selection = PathSelection::new(&options.paths)?;
+    let missing = (!selection.is_all()).then(|| selection.describe());
+    let detection = if options.form == DiffForm::NameOnly { RenameDetection::Exact } else { RenameDetection::Similar };
+    let rows = readable_versions(workspace)?;
+    let mut found: Vec<LogEntry> = Vec::new();
+    Follow::new(workspace, selection, options.follow).walk(&rows, detection, host, &mut |contents, row, before, changes| {
+        let diff = in_form(changes, contents, options.form)?;
+        found.push(LogEntry { row: row.clone(), before: before.map(|row| row.record.number), diff });
+        let is_full = options.limit.is_some_and(|limit| found.len() as u64 >= limit);
+        Ok(if is_full { Enough::Yes } else { Enough::No })
+    })?;
+    match missing {
+        Some(what) if found.is_empty() => Err(OpsError::NeverRecorded { what }),
+        _ => Ok(found),
+    }
+}

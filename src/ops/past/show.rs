@@ -1,0 +1,52 @@
+//! One version: its entry, and what differs in it from the version before it.
+
+use super::super::diff::{SideContents, shaped};
+use super::super::select::PathSelection;
+use super::super::{DiffForm, DiffOutcome, OpsResult, Workspace};
+use super::readable_before;
+use super::trees::PastTrees;
+use crate::format::record::VersionNumber;
+use crate::tree::diff_selected;
+use crate::version_log::VersionRow;
+
+/// What to show.
+#[derive(Clone, Debug)]
+pub struct ShowOptions {
+    /// The version.
+    pub version: VersionNumber,
+    /// Only these paths and what is below them, or that match these patterns; empty means all.
+    pub paths: Vec<Vec<u8>>,
+    /// What is wanted of the differences.
+    pub form: DiffForm,
+}
+
+/// A version and what it changed.
+#[derive(Clone, Debug)]
+pub struct ShowOutcome {
+    /// Its entry.
+    pub row: VersionRow,
+    /// The active version.
+    pub active: Option<VersionNumber>,
+    /// What it was compared with: the version before it that was not deleted; `None` when there is none, so that all is new.
+    pub before: Option<VersionNumber>,
+    /// What differs.
+    pub diff: DiffOutcome,
+}
+
+/// Shows a version. Changes nothing.
+///
+/// # Errors
+/// [`OpsError::DeletedVersion`](super::super::OpsError::DeletedVersion): the entry of a deleted one is given by
+/// [`version`](super::super::version).
+pub fn show(workspace: &Workspace, options: &ShowOptions) -> OpsResult<ShowOutcome> {
+    let selection = PathSelection::new(&options.paths)?;
+    let row = workspace.usable_version(options.version)?;
+    let before = readable_before(workspace, options.version)?;
+    let mut changes = Vec::new();
+    let trees = PastTrees::new(&workspace.store);
+    let from = before.as_ref().map(|row| &row.record.root);
+    diff_selected(&trees, from, Some(&row.record.root), &selection, &mut |change| changes.push(change))?;
+    let diff = shaped(changes, &SideContents::of_versions(&workspace.store), options.form)?;
+    let active = workspace.log.head()?.active;
+    Ok(ShowOutcome { row, active, before: before.map(|row| row.record.number), diff })
+}
