@@ -2,12 +2,13 @@
 
 use super::super::diff::SideContents;
 use super::super::select::PathSelection;
-use super::super::{Host, OpsResult, Workspace};
+use super::super::{Host, OpsResult};
 use super::stop_if_cancelled;
 use super::trees::PastTrees;
 use crate::id::ObjectId;
 use crate::patch::{FileChange, RenameDetection, file_changes};
 use crate::path::RelPath;
+use crate::store::Store;
 use crate::tree::{Change, OwnedNode, diff_selected};
 use crate::version_log::VersionRow;
 
@@ -15,49 +16,60 @@ use crate::version_log::VersionRow;
 pub struct Follow<'w> {
     contents: SideContents<'w>,
     trees: PastTrees<'w>,
+    rows: &'w [VersionRow],
+    detection: RenameDetection,
     selection: PathSelection,
     /// The one path that is followed, under the name that it has where the walk is.
     followed: Option<RelPath>,
 }
 
+/// A version that changed the paths.
+pub struct Step<'w> {
+    /// Its entry.
+    pub row: &'w VersionRow,
+    /// The version before it; `None` for the first.
+    pub before: Option<&'w VersionRow>,
+    /// What it changed.
+    pub changes: Vec<FileChange>,
+}
+
 impl<'w> Follow<'w> {
-    /// A walk over the selected paths. With `follow`, a single file is followed through its renames.
-    pub fn new(workspace: &'w Workspace, selection: PathSelection, follow: bool) -> Self {
+    /// A walk over versions, newest first, for the selected paths. With `follow`, a single file is followed through its renames.
+    pub fn new(store: &'w Store, rows: &'w [VersionRow], selection: PathSelection, follow: bool, detection: RenameDetection) -> Self {
         let followed = selection.single_path().filter(|_| follow).cloned();
-        Self { contents: SideContents::of_versions(&workspace.store), trees: PastTrees::new(&workspace.store), selection, followed }
+        Self { contents: SideContents::of_versions(store), trees: PastTrees::new(store), rows, detection, selection, followed }
     }
 
-    /// Goes over versions, newest first, and hands those that changed the paths to `visit`, each with the version before it
-    /// in the list and what changed, until it says that it has enough.
+    /// Where contents come from.
+    pub fn contents(&self) -> &SideContents<'w> {
+        &self.contents
+    }
+
+    /// The next older version that changed the paths; `None` when there is none any more.
     ///
     /// Opens only trees whose ids differ between neighbours, and of these only those on the way to the paths.
-    pub fn walk(
-        &mut self,
-        rows: &[VersionRow],
-        detection: RenameDetection,
-        host: &dyn Host,
-        visit: &mut dyn FnMut(&SideContents<'w>, &VersionRow, Option<&VersionRow>, Vec<FileChange>) -> OpsResult<Enough>,
-    ) -> OpsResult<()> {
-        for (index, row) in rows.iter().enumerate() {
+    pub fn next(&mut self, host: &dyn Host) -> OpsResult<Option<Step<'w>>> {
+        while let Some((row, older)) = self.rows.split_first() {
             stop_if_cancelled(host)?;
-            let before = rows.get(index + 1);
-            let changes = self.step(before.map(|row| &row.record.root), &row.record.root, detection)?;
-            if !changes.is_empty() && visit(&self.contents, row, before, changes)? == Enough::Yes {
-                return Ok(());
+            self.rows = older;
+            let before = older.first();
+            let changes = self.step(before.map(|row| &row.record.root), &row.record.root)?;
+            if !changes.is_empty() {
+                return Ok(Some(Step { row, before, changes }));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// What changed between two neighbours in the paths.
-    fn step(&mut self, from: Option<&ObjectId>, to: &ObjectId, detection: RenameDetection) -> OpsResult<Vec<FileChange>> {
+    fn step(&mut self, from: Option<&ObjectId>, to: &ObjectId) -> OpsResult<Vec<FileChange>> {
         let changes = self.changes(from, to, &self.selection)?;
         if let (Some(path), Some(_), [change]) = (&self.followed, from, &changes[..])
             && came_or_went(change, path)
         {
             return self.renamed(from, to, path.clone());
         }
-        file_changes(changes, &self.contents, detection)
+        file_changes(changes, &self.contents, self.detection)
     }
 
     fn changes(&self, from: Option<&ObjectId>, to: &ObjectId, selection: &PathSelection) -> OpsResult<Vec<Change>> {
@@ -81,15 +93,6 @@ impl<'w> Follow<'w> {
         }
         Ok(changes)
     }
-}
-
-/// Whether a walk goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Enough {
-    /// It has all that it needs.
-    Yes,
-    /// It goes on.
-    No,
 }
 
 /// Whether this is the file itself, new or gone.

@@ -3,7 +3,7 @@
 use super::super::diff::in_form;
 use super::super::select::PathSelection;
 use super::super::{DiffForm, DiffOutcome, Host, OpsError, OpsResult, Workspace};
-use super::follow::{Enough, Follow};
+use super::follow::{Follow, Step};
 use super::readable_versions;
 use crate::format::record::VersionNumber;
 use crate::patch::RenameDetection;
@@ -45,12 +45,14 @@ pub fn log(workspace: &Workspace, options: &LogOptions, host: &dyn Host) -> OpsR
     let detection = if options.form == DiffForm::NameOnly { RenameDetection::Exact } else { RenameDetection::Similar };
     let rows = readable_versions(workspace)?;
     let mut found: Vec<LogEntry> = Vec::new();
-    Follow::new(workspace, selection, options.follow).walk(&rows, detection, host, &mut |contents, row, before, changes| {
-        let diff = in_form(changes, contents, options.form)?;
+    let limit = options.limit.unwrap_or(u64::MAX);
+    let mut follow = Follow::new(&workspace.store, &rows, selection, options.follow, detection);
+    while (found.len() as u64) < limit
+        && let Some(Step { row, before, changes }) = follow.next(host)?
+    {
+        let diff = in_form(changes, follow.contents(), options.form)?;
         found.push(LogEntry { row: row.clone(), before: before.map(|row| row.record.number), diff });
-        let is_full = options.limit.is_some_and(|limit| found.len() as u64 >= limit);
-        Ok(if is_full { Enough::Yes } else { Enough::No })
-    })?;
+    }
     match missing {
         Some(what) if found.is_empty() => Err(OpsError::NeverRecorded { what }),
         _ => Ok(found),
