@@ -102,6 +102,12 @@ pub const FRAME_CACHE_BYTES: usize = 8 << 20;
 pub const TREE_CACHE_BYTES: usize = 8 << 20;
 /// Rows that `lua source list` shows when it is not told otherwise.
 pub const LIST_ROWS_DEFAULT: usize = 50;
+/// Largest content that `lua grep` reads, in bytes; paths with larger ones are named.
+pub const GREP_FILE_BYTES_MAX: u64 = 64 << 20;
+/// Most that `lua grep` keeps of matching lines, in bytes.
+pub const GREP_RESULT_BYTES_MAX: u64 = 64 << 20;
+/// Paths that a searching thread takes at a time: neighbours share frames.
+pub const GREP_PATHS_AT_A_TIME: usize = 8;
 /// Largest file that `lua diff` compares line by line, in bytes; larger ones are named with their sizes.
 pub const DIFF_FILE_BYTES_MAX: u64 = 32 << 20;
 

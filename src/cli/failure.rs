@@ -124,6 +124,8 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::NeverRecorded { .. } => says(Failed, "never_recorded", "put globs in quotes, so that the shell leaves them alone"),
         OpsError::EmptyRange { .. } => says(Usage, "empty_range", "name the older version first"),
         OpsError::BadPattern { .. } => says(Usage, "bad_pattern", "a glob knows *, ?, [..] and **"),
+        OpsError::BadExpression { .. } => says(Usage, "bad_expression", "-F takes the text as it is"),
+        OpsError::TooManyMatches { .. } => says(Failed, "too_many_matches", "search for more, in fewer paths, or with -l or -c"),
         OpsError::BadPath { .. } => says(Usage, "bad_path", "name paths inside the workspace"),
         OpsError::NotProved { .. } => {
             says(Damage, "not_proved", "what was unsaved is a version of its own; `{lua} verify` checks the history")

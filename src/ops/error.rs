@@ -170,6 +170,20 @@ pub enum OpsError {
         /// What is wrong with it.
         why: String,
     },
+    /// A regular expression that cannot be understood.
+    #[error("the pattern {pattern:?} cannot be searched for: {why}")]
+    BadExpression {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A search that finds more than can be kept.
+    #[error("more than {bytes_max} bytes of lines match")]
+    TooManyMatches {
+        /// The limit.
+        bytes_max: u64,
+    },
     /// A path that lies outside the workspace or cannot be one.
     #[error("{path:?} is no path of the workspace: {why}")]
     BadPath {

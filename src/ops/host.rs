@@ -15,6 +15,8 @@ pub enum Phase {
     Proving,
     /// Reading the store; counts bytes.
     Verifying,
+    /// Searching contents; counts paths.
+    Searching,
 }
 
 /// Something that the user should hear about though it is no error.

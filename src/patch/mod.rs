@@ -29,6 +29,7 @@ pub use rename::{RenameDetection, file_changes};
 pub use render::{PatchOptions, render};
 pub use size::readable_size;
 pub use stat::{Extent, StatTotals, count};
+pub(crate) use text::is_binary;
 pub use text::{LineCounts, NotText, TextPair};
 
 use crate::path::RelPath;

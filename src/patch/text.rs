@@ -99,7 +99,7 @@ impl<'a> TextPair<'a> {
 }
 
 /// Whether git, and so we, take this content for binary.
-fn is_binary(content: &[u8]) -> bool {
+pub(crate) fn is_binary(content: &[u8]) -> bool {
     content[..content.len().min(BINARY_TEST_BYTES)].contains(&0)
 }
 

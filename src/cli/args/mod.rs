@@ -4,6 +4,7 @@
 
 mod history;
 mod past;
+mod search;
 mod value;
 mod workspace;
 
@@ -15,6 +16,7 @@ pub use history::{
     DeleteArgs, ListArgs, PromoteArgs, RestoreArgs, RollbackArgs, RollbackHow, ShowArgs, SourceCommand, UndoArgs, VersionCommand,
 };
 pub use past::{CatArgs, LogArgs, LsArgs, ShowVersionArgs, TreeArgs};
+pub use search::{GrepArgs, WhenArgs};
 pub use value::{RevisionPath, looks_like_version};
 pub use workspace::{CheckIgnoreArgs, DiffArgs, DiffFormArgs, InitArgs, PushArgs, StatusArgs, VerifyArgs, VersionDiffArgs};
 
@@ -84,6 +86,8 @@ pub enum Command {
     Cat(CatArgs),
     Ls(LsArgs),
     Tree(TreeArgs),
+    Grep(GrepArgs),
+    When(WhenArgs),
     Verify(VerifyArgs),
     /// Make the log, the indexes and the caches anew from the recorded data
     ///

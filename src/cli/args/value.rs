@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 
-use lua_store::ops::{Revision, RevisionError};
+use lua_store::ops::{Revision, RevisionError, RevisionRange};
 
 /// A version as it is typed: `v5`, `5`, `newest` or `active`.
 pub fn parse_revision(text: &str) -> Result<Revision, RevisionError> {
@@ -57,6 +57,11 @@ pub fn parse_file(word: OsString) -> Result<RevisionPath, RevisionPathError> {
 /// `5`, which means all of it, or `5:PATH`.
 pub fn parse_folder(word: OsString) -> Result<RevisionPath, RevisionPathError> {
     Ok(RevisionPath::read(&word)?)
+}
+
+/// `A`, `A..B`, `A..` or `..B`.
+pub fn parse_range(text: &str) -> Result<RevisionRange, RevisionError> {
+    text.parse()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 mod cat;
 mod check_ignore;
 mod diff;
+mod grep;
 mod history;
 mod init;
 mod log;
@@ -14,6 +15,7 @@ mod rollback;
 mod show;
 mod status;
 mod verify;
+mod when;
 
 use super::args::{Command, SourceCommand, VersionCommand};
 use super::failure::Outcome;
@@ -34,6 +36,8 @@ pub fn run(session: &Session, command: Command) -> Outcome {
         Command::Cat(args) => cat::cat(session, &args),
         Command::Ls(args) => ls::ls(session, &args),
         Command::Tree(args) => ls::tree(session, &args),
+        Command::Grep(args) => grep::grep(session, args),
+        Command::When(args) => when::when(session, args),
         Command::Verify(args) => verify::verify(session, &args),
         Command::Repair => verify::repair(session),
         Command::CheckIgnore(args) => check_ignore::check_ignore(session, &args),

@@ -3,18 +3,22 @@
 mod cat;
 mod entries;
 mod follow;
+mod grep;
 mod log;
 mod range;
 mod show;
 mod trees;
+mod when;
 
 use std::sync::atomic::Ordering;
 
 pub use cat::{VersionPath, cat};
 pub use entries::{EntriesOutcome, Entry, entries};
+pub use grep::{GrepMatch, GrepOptions, GrepOutcome, HitLine, Matched, Query, VersionSpan, Wanted, grep};
 pub use log::{LogEntry, LogOptions, log};
 pub use range::RevisionRange;
 pub use show::{ShowOptions, ShowOutcome, show};
+pub use when::{Presence, PresenceEnd, WhenOptions, WhenOutcome, when};
 
 use super::{Host, OpsError, OpsResult, Workspace};
 use crate::format::record::VersionNumber;
