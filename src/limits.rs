@@ -99,7 +99,7 @@ pub const THREADS_MAX: usize = 16;
 /// Decoded frames that a reading thread keeps for its next reads, in bytes.
 pub const FRAME_CACHE_BYTES: usize = 8 << 20;
 /// Trees that a walk through many versions keeps for its next steps, in bytes.
-pub const TREE_CACHE_BYTES: usize = 8 << 20;
+pub const TREE_CACHE_BYTES: usize = 2 << 20;
 /// Rows that `lua source list` shows when it is not told otherwise.
 pub const LIST_ROWS_DEFAULT: usize = 50;
 /// Largest content that `lua grep` reads, in bytes; paths with larger ones are named.

@@ -13,6 +13,9 @@ const DELTA_CLEAR_GAIN: usize = 4;
 /// Compressing must save at least one byte in this many, else the content is stored as it is.
 const GAIN_MIN_SHARE: usize = 32;
 
+/// How a dictionary of zstd begins. A prefix that begins like one must be given as a prefix, or it is read as a dictionary.
+const DICTIONARY_MAGIC: [u8; 4] = 0xec30_a437_u32.to_le_bytes();
+
 /// How a content was encoded.
 pub enum Encoded {
     /// Not at all: it does not shrink.
@@ -109,23 +112,56 @@ fn compress_in(context: &mut CCtx<'_>, content: &[u8]) -> StoreResult<Vec<u8>> {
     Ok(compressed)
 }
 
-/// Decompresses a payload to exactly `raw_bytes` bytes, which the frame's header bounds.
-pub fn decompress(payload: &[u8], prefix: Option<&[u8]>, raw_bytes: usize) -> StoreResult<Vec<u8>> {
-    if raw_bytes > FRAME_RAW_BYTES_MAX {
-        return Err(StoreError::TooLarge { bytes: raw_bytes as u64, bytes_max: FRAME_RAW_BYTES_MAX as u64 });
+/// Decompresses payloads; one for each thread. Its context is made when it is first needed, and kept: making one costs more
+/// than a small delta.
+#[derive(Default)]
+pub struct Decoder {
+    context: Option<DCtx<'static>>,
+}
+
+impl std::fmt::Debug for Decoder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Decoder")
     }
+}
+
+impl Decoder {
+    /// Decompresses a payload to exactly `raw_bytes` bytes, which the frame's header bounds.
+    pub fn decompress(&mut self, payload: &[u8], prefix: Option<&[u8]>, raw_bytes: usize) -> StoreResult<Vec<u8>> {
+        if raw_bytes > FRAME_RAW_BYTES_MAX {
+            return Err(StoreError::TooLarge { bytes: raw_bytes as u64, bytes_max: FRAME_RAW_BYTES_MAX as u64 });
+        }
+        let mut content = Vec::with_capacity(raw_bytes);
+        let written = match prefix {
+            Some(prefix) if prefix.starts_with(&DICTIONARY_MAGIC) => {
+                let mut context = new_decoding_context()?;
+                context.ref_prefix(prefix).map_err(codec_error)?;
+                context.decompress(&mut content, payload)
+            }
+            prefix => self.context()?.decompress_using_dict(&mut content, payload, prefix.unwrap_or_default()),
+        };
+        if written.map_err(codec_error)? != raw_bytes {
+            return Err(StoreError::Codec("a frame's content is shorter than its header says"));
+        }
+        Ok(content)
+    }
+
+    fn context(&mut self) -> StoreResult<&mut DCtx<'static>> {
+        let context = match self.context.take() {
+            Some(context) => context,
+            None => new_decoding_context()?,
+        };
+        let context = self.context.insert(context);
+        context.reset(ResetDirective::SessionOnly).map_err(codec_error)?;
+        Ok(context)
+    }
+}
+
+fn new_decoding_context<'a>() -> StoreResult<DCtx<'a>> {
     let mut context = DCtx::try_create().ok_or(StoreError::Codec("no memory for a decompression context"))?;
     context.set_parameter(DParameter::Format(FrameFormat::Magicless)).map_err(codec_error)?;
     context.set_parameter(DParameter::WindowLogMax(ZSTD_WINDOW_LOG_MAX)).map_err(codec_error)?;
-    if let Some(prefix) = prefix {
-        context.ref_prefix(prefix).map_err(codec_error)?;
-    }
-    let mut content = Vec::with_capacity(raw_bytes);
-    let written = context.decompress(&mut content, payload).map_err(codec_error)?;
-    if written != raw_bytes {
-        return Err(StoreError::Codec("a frame's content is shorter than its header says"));
-    }
-    Ok(content)
+    Ok(context)
 }
 
 fn shrinks(compressed_bytes: usize, raw_bytes: usize) -> bool {
@@ -149,8 +185,8 @@ mod tests {
     fn decode(encoded: &Encoded, content: &[u8], prefix: &[u8]) -> Vec<u8> {
         match encoded {
             Encoded::Raw => content.to_vec(),
-            Encoded::Zstd(payload) => decompress(payload, None, content.len()).unwrap(),
-            Encoded::Delta(payload) => decompress(payload, Some(prefix), content.len()).unwrap(),
+            Encoded::Zstd(payload) => Decoder::default().decompress(payload, None, content.len()).unwrap(),
+            Encoded::Delta(payload) => Decoder::default().decompress(payload, Some(prefix), content.len()).unwrap(),
         }
     }
 
@@ -166,6 +202,28 @@ mod tests {
     }
 
     #[test]
+    fn a_prefix_that_looks_like_a_dictionary_is_none() {
+        let mut before = DICTIONARY_MAGIC.to_vec();
+        before.extend((0..2_000u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()));
+        let mut after = before.clone();
+        after.extend_from_slice(b"more");
+        let encoded = Encoder::new().unwrap().encode(&after, Some(&before)).unwrap();
+        assert!(matches!(encoded, Encoded::Delta(_)));
+        assert_eq!(decode(&encoded, &after, &before), after);
+    }
+
+    #[test]
+    fn a_decoder_goes_on_after_an_error() {
+        let content = b"the same words, the same words, the same words".repeat(9);
+        let Encoded::Zstd(payload) = Encoder::new().unwrap().encode(&content, None).unwrap() else { panic!("not compressed") };
+        let mut decoder = Decoder::default();
+        for _ in 0..3 {
+            assert!(decoder.decompress(&payload[..payload.len() - 3], Some(&content), content.len()).is_err());
+            assert_eq!(decoder.decompress(&payload, None, content.len()).unwrap(), content);
+        }
+    }
+
+    #[test]
     fn what_does_not_shrink_is_stored_as_it_is() {
         let mut noise = vec![0; 200_000];
         blake3::Hasher::new().finalize_xof().fill(&mut noise);
@@ -176,9 +234,9 @@ mod tests {
     #[test]
     fn a_lying_length_is_an_error() {
         let Encoded::Zstd(payload) = Encoder::new().unwrap().encode(&[b'x'; 1000], None).unwrap() else { panic!("not compressed") };
-        assert!(decompress(&payload, None, 999).is_err());
-        assert!(decompress(&payload, None, 1001).is_err());
-        assert!(matches!(decompress(&payload, None, usize::MAX), Err(StoreError::TooLarge { .. })));
+        assert!(Decoder::default().decompress(&payload, None, 999).is_err());
+        assert!(Decoder::default().decompress(&payload, None, 1001).is_err());
+        assert!(matches!(Decoder::default().decompress(&payload, None, usize::MAX), Err(StoreError::TooLarge { .. })));
     }
 
     proptest! {
@@ -190,8 +248,8 @@ mod tests {
 
         #[test]
         fn any_payload_is_decoded_without_panic(payload: Vec<u8>, raw_bytes in 0usize..100_000) {
-            let _ = decompress(&payload, None, raw_bytes);
-            let _ = decompress(&payload, Some(&payload), raw_bytes);
+            let _ = Decoder::default().decompress(&payload, None, raw_bytes);
+            let _ = Decoder::default().decompress(&payload, Some(&payload), raw_bytes);
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::codec::decompress;
+use super::codec::Decoder;
 use super::{Location, Store, StoreError, StoreResult};
 use crate::disk::Map;
 use crate::format::chunk_list::ChunkList;
@@ -33,6 +33,7 @@ pub(super) struct ReaderState {
     frames: HashMap<FramePlace, Decoded>,
     order: VecDeque<FramePlace>,
     cached_bytes: usize,
+    decoder: Decoder,
 }
 
 impl ReaderState {
@@ -224,7 +225,7 @@ impl<'s> Reader<'s> {
 
     /// Where the base of a frame's delta is; `None` for a frame that stands alone.
     fn base_of(&mut self, location: Location) -> StoreResult<Option<Location>> {
-        let header = self.with_frame(location, |frame| Ok(frame.header))?;
+        let header = with_frame(self.store, location, |frame| Ok(frame.header))?;
         match header.coding {
             Coding::Raw | Coding::Zstd => Ok(None),
             Coding::Delta { base: Base::Far(id), depth } => self.far_base(header.kind, &id, depth).map(Some),
@@ -242,31 +243,32 @@ impl<'s> Reader<'s> {
         if let [location] = candidates[..] {
             return Ok(location);
         }
-        candidates.retain(|&location| self.with_frame(location, |frame| Ok(frame.header.depth())).is_ok_and(|found| found < depth));
+        candidates.retain(|&location| with_frame(self.store, location, |frame| Ok(frame.header.depth())).is_ok_and(|found| found < depth));
         let found = candidates.into_iter().find(|&location| self.verified_at(kind, id, location).is_ok());
         found.ok_or(StoreError::Missing { kind, id: *id })
     }
 
     fn decode_frame(&mut self, location: Location, prefix: Option<&[u8]>) -> StoreResult<Decoded> {
-        let decoded = self.with_frame(location, |frame| {
+        let decoder = &mut self.state.decoder;
+        let decoded = with_frame(self.store, location, |frame| {
             let raw_bytes = frame.header.raw_bytes as usize;
             let content = match frame.header.coding {
                 Coding::Raw => frame.payload.to_vec(),
-                Coding::Zstd => decompress(frame.payload, None, raw_bytes)?,
-                Coding::Delta { .. } => decompress(frame.payload, prefix, raw_bytes)?,
+                Coding::Zstd => decoder.decompress(frame.payload, None, raw_bytes)?,
+                Coding::Delta { .. } => decoder.decompress(frame.payload, prefix, raw_bytes)?,
             };
             Ok(Decoded { header: Arc::new(frame.header), content: Arc::new(content) })
         })?;
         self.state.keep(place_of(location), &decoded);
         Ok(decoded)
     }
+}
 
-    fn with_frame<T>(&self, location: Location, work: impl FnOnce(Frame<'_>) -> StoreResult<T>) -> StoreResult<T> {
-        let offset = u64::from(location.offset());
-        let map: Arc<Map> = self.store.segments.map(location.segment(), offset)?.ok_or(StoreError::Codec("a segment is not there"))?;
-        let bytes = map.get(location.offset() as usize..).ok_or(StoreError::Codec("a segment ends before the frame"))?;
-        work(Frame::parse(bytes)?)
-    }
+fn with_frame<T>(store: &Store, location: Location, work: impl FnOnce(Frame<'_>) -> StoreResult<T>) -> StoreResult<T> {
+    let offset = u64::from(location.offset());
+    let map: Arc<Map> = store.segments.map(location.segment(), offset)?.ok_or(StoreError::Codec("a segment is not there"))?;
+    let bytes = map.get(location.offset() as usize..).ok_or(StoreError::Codec("a segment ends before the frame"))?;
+    work(Frame::parse(bytes)?)
 }
 
 enum Verified {
