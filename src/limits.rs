@@ -108,6 +108,12 @@ pub const GREP_FILE_BYTES_MAX: u64 = 64 << 20;
 pub const GREP_RESULT_BYTES_MAX: u64 = 64 << 20;
 /// Paths that a searching thread takes at a time: neighbours share frames.
 pub const GREP_PATHS_AT_A_TIME: usize = 8;
+/// A command that the user stopped is ended by force after this long, in milliseconds.
+pub const COMMAND_GRACE_MS: u64 = 2_000;
+/// Longest pause between two looks whether a command has ended, in milliseconds.
+pub const COMMAND_POLL_MS_MAX: u64 = 16;
+/// The last line of a command's output is looked for among this many bytes.
+pub const LAST_LINE_BYTES_MAX: u64 = 4 << 10;
 /// Largest file that `lua diff` compares line by line, in bytes; larger ones are named with their sizes.
 pub const DIFF_FILE_BYTES_MAX: u64 = 32 << 20;
 

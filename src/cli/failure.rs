@@ -125,6 +125,9 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::EmptyRange { .. } => says(Usage, "empty_range", "name the older version first"),
         OpsError::BadPattern { .. } => says(Usage, "bad_pattern", "a glob knows *, ?, [..] and **"),
         OpsError::BadExpression { .. } => says(Usage, "bad_expression", "-F takes the text as it is"),
+        OpsError::ScratchInWorkspace { .. } => says(Usage, "scratch_in_workspace", "set TMPDIR to a folder outside of the workspace"),
+        OpsError::CannotRun { .. } => says(Failed, "cannot_run", "for more than a program and its arguments, use sh -c '…'"),
+        OpsError::NoVerdict { .. } => says(Failed, "no_verdict", "0 is good, 125 no telling, any other code up to 127 bad"),
         OpsError::TooManyMatches { .. } => says(Failed, "too_many_matches", "search for more, in fewer paths, or with -l or -c"),
         OpsError::BadPath { .. } => says(Usage, "bad_path", "name paths inside the workspace"),
         OpsError::NotProved { .. } => {

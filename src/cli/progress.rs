@@ -72,6 +72,7 @@ fn line(phase: Phase, done: u64, total: Option<u64>, elapsed: Duration) -> Strin
         Phase::Writing => ("writing", readable_size),
         Phase::Proving => ("reading back", |files| format!("{} files", number(files))),
         Phase::Verifying => ("verifying", readable_size),
+        Phase::Running => ("running", |versions| format!("{} versions", number(versions))),
         Phase::Searching => ("searching", |paths| format!("{} paths", number(paths))),
     };
     let of_total = total.map_or(String::new(), |total| format!(" of {}", shown(total)));

@@ -178,6 +178,28 @@ pub enum OpsError {
         /// What is wrong with it.
         why: String,
     },
+    /// The folder for temporary files lies in the workspace, where no checkout may be made.
+    #[error("the folder for temporary files, {}, lies in the workspace", path.display())]
+    ScratchInWorkspace {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A command could not be started, or not be waited for.
+    #[error("cannot run {program:?}: {source}")]
+    CannotRun {
+        /// The command's program.
+        program: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A command that should have said whether a version is good ended in a way that says nothing.
+    #[error("the command ended {how} in {number}, which is neither good nor bad")]
+    NoVerdict {
+        /// The version.
+        number: VersionNumber,
+        /// How it ended.
+        how: String,
+    },
     /// A search that finds more than can be kept.
     #[error("more than {bytes_max} bytes of lines match")]
     TooManyMatches {

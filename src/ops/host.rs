@@ -17,6 +17,8 @@ pub enum Phase {
     Verifying,
     /// Searching contents; counts paths.
     Searching,
+    /// Running a command in versions; counts versions.
+    Running,
 }
 
 /// Something that the user should hear about though it is no error.

@@ -34,9 +34,9 @@ pub use init::{InitOptions, InitOutcome, init};
 pub use list::{list, newest, version};
 pub use mark::delete;
 pub use past::{
-    EntriesOutcome, Entry, GrepMatch, GrepOptions, GrepOutcome, HitLine, LogEntry, LogOptions, Matched, Presence, PresenceEnd, Query,
-    RevisionRange, ShowOptions, ShowOutcome, VersionPath, VersionSpan, Wanted, WhenOptions, WhenOutcome, cat, entries, grep, log, show,
-    when,
+    AtOptions, BisectOptions, BisectOutcome, CommandLine, Culprit, Ended, EntriesOutcome, Entry, GrepMatch, GrepOptions, GrepOutcome,
+    HitLine, LogEntry, LogOptions, Matched, Presence, PresenceEnd, Query, RevisionRange, ShowOptions, ShowOutcome, Verdict, VersionPath,
+    VersionRun, VersionSpan, Wanted, WhenOptions, WhenOutcome, at, bisect, cat, entries, grep, log, show, when,
 };
 pub use promote::{PromoteOutcome, promote, promotions};
 pub use push::{LeftOutByRule, PushOptions, PushOutcome, PushReport, SkippedPath, push};

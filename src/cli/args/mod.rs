@@ -4,6 +4,7 @@
 
 mod history;
 mod past;
+mod run;
 mod search;
 mod value;
 mod workspace;
@@ -16,6 +17,7 @@ pub use history::{
     DeleteArgs, ListArgs, PromoteArgs, RestoreArgs, RollbackArgs, RollbackHow, ShowArgs, SourceCommand, UndoArgs, VersionCommand,
 };
 pub use past::{CatArgs, LogArgs, LsArgs, ShowVersionArgs, TreeArgs};
+pub use run::{AtArgs, BisectArgs, command_line};
 pub use search::{GrepArgs, WhenArgs};
 pub use value::{RevisionPath, looks_like_version};
 pub use workspace::{CheckIgnoreArgs, DiffArgs, DiffFormArgs, InitArgs, PushArgs, StatusArgs, VerifyArgs, VersionDiffArgs};
@@ -88,6 +90,8 @@ pub enum Command {
     Tree(TreeArgs),
     Grep(GrepArgs),
     When(WhenArgs),
+    At(AtArgs),
+    Bisect(BisectArgs),
     Verify(VerifyArgs),
     /// Make the log, the indexes and the caches anew from the recorded data
     ///

@@ -1,5 +1,7 @@
 //! One small function for each command: arguments → options → one operation → an answer.
 
+mod at;
+mod bisect;
 mod cat;
 mod check_ignore;
 mod diff;
@@ -38,6 +40,8 @@ pub fn run(session: &Session, command: Command) -> Outcome {
         Command::Tree(args) => ls::tree(session, &args),
         Command::Grep(args) => grep::grep(session, args),
         Command::When(args) => when::when(session, args),
+        Command::At(args) => at::at(session, args),
+        Command::Bisect(args) => bisect::bisect(session, args),
         Command::Verify(args) => verify::verify(session, &args),
         Command::Repair => verify::repair(session),
         Command::CheckIgnore(args) => check_ignore::check_ignore(session, &args),

@@ -10,6 +10,7 @@ pub mod past;
 pub mod path;
 pub mod push;
 pub mod rollback;
+pub mod run;
 pub mod search;
 pub mod status;
 pub mod verify;

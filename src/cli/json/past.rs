@@ -21,11 +21,18 @@ pub struct ChangedBy<'a> {
     differences: Differences,
 }
 
+impl<'a> ChangedBy<'a> {
+    /// A version as it is shown.
+    pub fn new(outcome: &'a ShowOutcome, form: DiffForm) -> Self {
+        let ShowOutcome { row, active, before, diff } = outcome;
+        let against = before.map(|before| before.0);
+        Self { version: Version::new(row, *active), against, differences: Differences::new(diff, form) }
+    }
+}
+
 /// The answer of `show`.
 pub fn show(outcome: &ShowOutcome, form: DiffForm) -> Answer<ChangedBy<'_>> {
-    let ShowOutcome { row, active, before, diff } = outcome;
-    let against = before.map(|before| before.0);
-    Answer::new(ChangedBy { version: Version::new(row, *active), against, differences: Differences::new(diff, form) })
+    Answer::new(ChangedBy::new(outcome, form))
 }
 
 /// Versions that changed something, newest first.

@@ -18,6 +18,7 @@ pub mod promote;
 pub mod push;
 pub mod restore;
 pub mod rollback;
+pub mod run;
 pub mod shell;
 pub mod show;
 pub mod stat;

@@ -1,22 +1,28 @@
 //! Looking back: commands that read versions and change nothing. What several of them need stands here.
 
+mod at;
+mod bisect;
 mod cat;
 mod entries;
 mod follow;
 mod grep;
 mod log;
 mod range;
+mod scratch;
 mod show;
 mod trees;
 mod when;
 
 use std::sync::atomic::Ordering;
 
+pub use at::{AtOptions, at};
+pub use bisect::{BisectOptions, BisectOutcome, Culprit, Verdict, bisect};
 pub use cat::{VersionPath, cat};
 pub use entries::{EntriesOutcome, Entry, entries};
 pub use grep::{GrepMatch, GrepOptions, GrepOutcome, HitLine, Matched, Query, VersionSpan, Wanted, grep};
 pub use log::{LogEntry, LogOptions, log};
 pub use range::RevisionRange;
+pub use scratch::{CommandLine, Ended, VersionRun};
 pub use show::{ShowOptions, ShowOutcome, show};
 pub use when::{Presence, PresenceEnd, WhenOptions, WhenOutcome, when};
 
