@@ -145,3 +145,51 @@ fn folders_of_versions_are_listed() {
     assert_eq!(entries["entries"][1]["path_bytes"], "6f646420ff206e616d65");
     assert_eq!(entries["entries"][3]["mode"], "0644");
 }
+
+#[test]
+fn each_line_names_the_version_that_changed_it() {
+    let sandbox = history();
+    let blamed = |arguments: &[&str]| -> Vec<u64> {
+        let answer = sandbox.json(&[&["blame"], arguments].concat());
+        answer["lines"].as_array().unwrap().iter().map(|line| line["changed_in"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(blamed(&["src/b.txt"]), [1, 2, 1, 1, 5, 3]);
+    assert_eq!(blamed(&["3:src/b.txt"]), [1, 2, 1, 1, 1, 3]);
+    assert_eq!(blamed(&["1:src/a.txt"]), [1, 1, 1, 1, 1]);
+    let words = sandbox.lua(&["blame", "src/b.txt"]).expect(exit::OK).stdout;
+    let lines: Vec<&str> = words.lines().collect();
+    assert_eq!(lines[1], "v2  2026-01-02 03:04:05  ada  src/a.txt  2) 2");
+    assert_eq!(lines[4], "v5  2026-01-02 03:04:05  ada  src/b.txt  5) 5");
+    let versions = sandbox.json(&["blame", "src/b.txt"])["versions"].as_array().unwrap().len();
+    assert_eq!(versions, 4, "the version that changed nothing of it is not named");
+    assert_eq!(sandbox.lua_json(&["blame", "src"]).expect(exit::ERROR).value()["error"]["code"], "other_kind");
+    sandbox.write("binary", b"\0");
+    sandbox.push();
+    assert_eq!(sandbox.lua_json(&["blame", "binary"]).expect(exit::ERROR).value()["error"]["code"], "not_text");
+}
+
+/// Random edits, each line of which says in which version it was made: blame must say the same.
+#[test]
+fn lines_that_say_who_made_them_are_believed() {
+    let sandbox = Sandbox::new();
+    let mut random = common::random::Random::new(7);
+    let mut lines: Vec<String> = (0..20).map(|line| format!("1 line {line}")).collect();
+    sandbox.write("file", lines.join("\n") + "\n");
+    sandbox.push();
+    for version in 2..=25 {
+        for edit in 0..3 {
+            let at = random.below(lines.len());
+            match random.below(3) {
+                0 => lines[at] = format!("{version} changed {edit}"),
+                1 => lines.insert(at, format!("{version} inserted {edit}")),
+                _ => drop(lines.remove(at)),
+            }
+        }
+        sandbox.write("file", lines.join("\n") + "\n");
+        sandbox.lua(&["push", "--allow-empty"]).expect(exit::OK);
+    }
+    let answer = sandbox.json(&["blame", "file"]);
+    let blamed: Vec<String> = answer["lines"].as_array().unwrap().iter().map(|line| line["changed_in"].to_string()).collect();
+    let said: Vec<String> = lines.iter().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
+    assert_eq!(blamed, said);
+}

@@ -121,6 +121,7 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::NoMatch { .. } => says(Failed, "no_match", "put globs in quotes, so that the shell leaves them alone"),
         OpsError::NotInVersion { .. } => says(Failed, "not_in_version", "`{lua} log PATH` says which versions changed a path"),
         OpsError::OtherKind { .. } => says(Failed, "other_kind", "`{lua} ls N:PATH` lists a folder, `{lua} cat N:PATH` shows a file"),
+        OpsError::NotText { .. } => says(Failed, "not_text", "`{lua} log PATH` says which versions changed it"),
         OpsError::NeverRecorded { .. } => says(Failed, "never_recorded", "put globs in quotes, so that the shell leaves them alone"),
         OpsError::EmptyRange { .. } => says(Usage, "empty_range", "name the older version first"),
         OpsError::BadPattern { .. } => says(Usage, "bad_pattern", "a glob knows *, ?, [..] and **"),

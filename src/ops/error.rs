@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::disk::DiskError;
 use crate::format::record::VersionNumber;
+use crate::patch::NotText;
 use crate::path::{PathError, RelPath};
 use crate::store::StoreError;
 use crate::version_log::LogError;
@@ -147,6 +148,14 @@ pub enum OpsError {
         path: RelPath,
         /// What it is: `folder`, `file` or `symbolic link`.
         is: &'static str,
+    },
+    /// A file that is not looked at line by line.
+    #[error("{path:?} is {why}")]
+    NotText {
+        /// The path.
+        path: RelPath,
+        /// Why not.
+        why: NotText,
     },
     /// No version holds, or ever held, what was asked for.
     #[error("no version has {what}")]

@@ -34,9 +34,10 @@ pub use init::{InitOptions, InitOutcome, init};
 pub use list::{list, newest, version};
 pub use mark::delete;
 pub use past::{
-    AtOptions, BisectOptions, BisectOutcome, CommandLine, Culprit, Ended, EntriesOutcome, Entry, GrepMatch, GrepOptions, GrepOutcome,
-    HitLine, LogEntry, LogOptions, Matched, Presence, PresenceEnd, Query, RevisionRange, ShowOptions, ShowOutcome, Verdict, VersionPath,
-    VersionRun, VersionSpan, Wanted, WhenOptions, WhenOutcome, at, bisect, cat, entries, grep, log, show, when,
+    AtOptions, BisectOptions, BisectOutcome, BlameLine, BlameOutcome, CommandLine, Culprit, Ended, EntriesOutcome, Entry, GrepMatch,
+    GrepOptions, GrepOutcome, HitLine, LogEntry, LogOptions, Matched, Presence, PresenceEnd, Query, RevisionRange, ShowOptions,
+    ShowOutcome, Verdict, VersionPath, VersionRun, VersionSpan, Wanted, WhenOptions, WhenOutcome, at, bisect, blame, cat, entries, grep,
+    log, show, when,
 };
 pub use promote::{PromoteOutcome, promote, promotions};
 pub use push::{LeftOutByRule, PushOptions, PushOutcome, PushReport, SkippedPath, push};

@@ -30,7 +30,7 @@ pub use render::{PatchOptions, render};
 pub use size::readable_size;
 pub use stat::{Extent, StatTotals, count};
 pub(crate) use text::is_binary;
-pub use text::{LineCounts, NotText, TextPair};
+pub use text::{LineCounts, NotText, TextPair, lines};
 
 use crate::path::RelPath;
 use crate::tree::OwnedNode;

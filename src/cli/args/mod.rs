@@ -16,7 +16,7 @@ use clap::{Args, Parser, Subcommand};
 pub use history::{
     DeleteArgs, ListArgs, PromoteArgs, RestoreArgs, RollbackArgs, RollbackHow, ShowArgs, SourceCommand, UndoArgs, VersionCommand,
 };
-pub use past::{CatArgs, LogArgs, LsArgs, ShowVersionArgs, TreeArgs};
+pub use past::{BlameArgs, CatArgs, LogArgs, LsArgs, ShowVersionArgs, TreeArgs};
 pub use run::{AtArgs, BisectArgs, command_line};
 pub use search::{GrepArgs, WhenArgs};
 pub use value::{RevisionPath, looks_like_version};
@@ -88,6 +88,7 @@ pub enum Command {
     Cat(CatArgs),
     Ls(LsArgs),
     Tree(TreeArgs),
+    Blame(BlameArgs),
     Grep(GrepArgs),
     When(WhenArgs),
     At(AtArgs),

@@ -7,7 +7,7 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 use lua_store::ops::{DiffForm, Revision};
 
 use super::DiffFormArgs;
-use super::value::{RevisionPath, parse_file, parse_folder, parse_revision};
+use super::value::{RevisionPath, parse_file, parse_file_of_newest, parse_folder, parse_revision};
 
 /// Show which versions changed paths, and how, newest first
 ///
@@ -80,6 +80,17 @@ pub struct LsArgs {
     pub recursive: bool,
     /// A version, and a folder in it if not all is meant
     #[arg(value_name = "N[:DIR]", value_parser = OsStringValueParser::new().try_map(parse_folder))]
+    pub place: RevisionPath,
+}
+
+/// Show which version last changed each line of a file
+///
+/// Without a version the newest is meant. A file whose name begins like a version is written as ./5:NAME.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  {lua} blame src/main.rs\n  {lua} blame 5:src/main.rs")]
+pub struct BlameArgs {
+    /// A path, and the version it is in
+    #[arg(value_name = "[N:]PATH", value_parser = OsStringValueParser::new().try_map(parse_file_of_newest))]
     pub place: RevisionPath,
 }
 

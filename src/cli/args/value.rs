@@ -59,6 +59,14 @@ pub fn parse_folder(word: OsString) -> Result<RevisionPath, RevisionPathError> {
     Ok(RevisionPath::read(&word)?)
 }
 
+/// `5:PATH`, or `PATH` in the newest version.
+pub fn parse_file_of_newest(word: OsString) -> Result<RevisionPath, RevisionPathError> {
+    match RevisionPath::read(&word) {
+        Ok(place @ RevisionPath { path: Some(_), .. }) => Ok(place),
+        _ => Ok(RevisionPath { revision: Revision::Newest, path: Some(word) }),
+    }
+}
+
 /// `A`, `A..B`, `A..` or `..B`.
 pub fn parse_range(text: &str) -> Result<RevisionRange, RevisionError> {
     text.parse()
@@ -84,5 +92,9 @@ mod tests {
         }
         assert_eq!(parse_folder(word(b"newest")).unwrap(), RevisionPath { revision: Revision::Newest, path: None });
         assert_eq!(parse_folder(word(b"newest:")).unwrap().path, None);
+        for (text, revision, path) in [("3:a", "v3", "a"), ("a:b", "newest", "a:b"), ("./3:a", "newest", "./3:a"), ("3", "newest", "3")] {
+            let read = parse_file_of_newest(text.into()).unwrap();
+            assert_eq!((read.revision.to_string().as_str(), read.path), (revision, Some(path.into())), "{text}");
+        }
     }
 }

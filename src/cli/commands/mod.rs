@@ -2,6 +2,7 @@
 
 mod at;
 mod bisect;
+mod blame;
 mod cat;
 mod check_ignore;
 mod diff;
@@ -38,6 +39,7 @@ pub fn run(session: &Session, command: Command) -> Outcome {
         Command::Cat(args) => cat::cat(session, &args),
         Command::Ls(args) => ls::ls(session, &args),
         Command::Tree(args) => ls::tree(session, &args),
+        Command::Blame(args) => blame::blame(session, &args),
         Command::Grep(args) => grep::grep(session, args),
         Command::When(args) => when::when(session, args),
         Command::At(args) => at::at(session, args),

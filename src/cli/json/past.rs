@@ -1,7 +1,7 @@
 //! Answers of the commands that look back, in JSON.
 
 use lua_store::format::record::VersionNumber;
-use lua_store::ops::{DiffForm, EntriesOutcome, LogEntry, ShowOutcome, VersionPath};
+use lua_store::ops::{BlameLine, BlameOutcome, DiffForm, EntriesOutcome, LogEntry, ShowOutcome, VersionPath};
 use lua_store::tree::OwnedNode;
 use serde::Serialize;
 
@@ -125,4 +125,43 @@ impl JsonEntry {
 pub fn entries(place: &VersionPath, outcome: &EntriesOutcome) -> Answer<Entries> {
     let entries = outcome.entries.iter().map(|entry| JsonEntry::new((&entry.path).into(), &entry.node)).collect();
     Answer::new(Entries { version: place.version.0, folder: (&outcome.folder).into(), entries })
+}
+
+/// A file, line by line.
+#[derive(Debug, Serialize)]
+pub struct Blame<'a> {
+    version: u64,
+    #[serde(flatten)]
+    path: JsonPath,
+    lines: Vec<JsonBlameLine>,
+    /// The versions that are named, the newest first.
+    versions: Vec<Version<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct JsonBlameLine {
+    number: usize,
+    /// The version that last changed it.
+    changed_in: u64,
+    /// Where the line stood in that version.
+    changed_at: JsonPath,
+    text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text_bytes: Option<String>,
+}
+
+/// The answer of `blame`.
+pub fn blame<'a>(place: &VersionPath, outcome: &'a BlameOutcome, active: Option<VersionNumber>) -> Answer<Blame<'a>> {
+    let line = |(index, line): (usize, &BlameLine)| {
+        let text = line.text.strip_suffix(b"\n").unwrap_or(&line.text);
+        let changed_in = outcome.versions[line.version].record.number.0;
+        let (changed_at, text_bytes) = ((&line.path).into(), hexadecimal_unless_text(text));
+        JsonBlameLine { number: index + 1, changed_in, changed_at, text: lossy(text), text_bytes }
+    };
+    Answer::new(Blame {
+        version: place.version.0,
+        path: (&place.path).into(),
+        lines: outcome.lines.iter().enumerate().map(line).collect(),
+        versions: outcome.versions.iter().map(|row| Version::new(row, active)).collect(),
+    })
 }

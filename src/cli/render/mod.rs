@@ -1,5 +1,6 @@
 //! Answers in words.
 
+pub mod blame;
 pub mod change;
 pub mod count;
 pub mod diff;

@@ -2,6 +2,7 @@
 
 mod at;
 mod bisect;
+mod blame;
 mod cat;
 mod entries;
 mod follow;
@@ -17,6 +18,7 @@ use std::sync::atomic::Ordering;
 
 pub use at::{AtOptions, at};
 pub use bisect::{BisectOptions, BisectOutcome, Culprit, Verdict, bisect};
+pub use blame::{BlameLine, BlameOutcome, blame};
 pub use cat::{VersionPath, cat};
 pub use entries::{EntriesOutcome, Entry, entries};
 pub use grep::{GrepMatch, GrepOptions, GrepOutcome, HitLine, Matched, Query, VersionSpan, Wanted, grep};
