@@ -64,6 +64,9 @@ impl<'w> Follow<'w> {
     /// What changed between two neighbours in the paths.
     fn step(&mut self, from: Option<&ObjectId>, to: &ObjectId) -> OpsResult<Vec<FileChange>> {
         let changes = self.changes(from, to, &self.selection)?;
+        if changes.is_empty() {
+            return Ok(Vec::new());
+        }
         if let (Some(path), Some(_), [change]) = (&self.followed, from, &changes[..])
             && came_or_went(change, path)
         {
