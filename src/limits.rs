@@ -116,8 +116,22 @@ pub const THREADS_MAX: usize = 16;
 pub const MAPS_READ_BYTES_MAX: u64 = 32 << 20;
 /// Decoded frames that a reading thread keeps for its next reads, in bytes.
 pub const FRAME_CACHE_BYTES: usize = 8 << 20;
+/// Trees that a walk through many versions keeps for its next steps, in bytes.
+pub const TREE_CACHE_BYTES: usize = 2 << 20;
 /// Rows that `lua source list` shows when it is not told otherwise.
 pub const LIST_ROWS_DEFAULT: usize = 50;
+/// Largest content that `lua grep` reads, in bytes; paths with larger ones are named.
+pub const GREP_FILE_BYTES_MAX: u64 = 64 << 20;
+/// Most that `lua grep` keeps of matching lines, in bytes.
+pub const GREP_RESULT_BYTES_MAX: u64 = 64 << 20;
+/// Paths that a searching thread takes at a time: neighbours share frames.
+pub const GREP_PATHS_AT_A_TIME: usize = 8;
+/// A command that the user stopped is ended by force after this long, in milliseconds.
+pub const COMMAND_GRACE_MS: u64 = 2_000;
+/// Longest pause between two looks whether a command has ended, in milliseconds.
+pub const COMMAND_POLL_MS_MAX: u64 = 16;
+/// The last line of a command's output is looked for among this many bytes.
+pub const LAST_LINE_BYTES_MAX: u64 = 4 << 10;
 /// Largest file that `lua diff` compares line by line, in bytes; larger ones are named with their sizes.
 pub const DIFF_FILE_BYTES_MAX: u64 = 32 << 20;
 

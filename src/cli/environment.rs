@@ -42,6 +42,11 @@ pub fn triggered_by(given: Option<String>) -> String {
     given.or_else(|| text_of("LUA_TRIGGERED_BY")).unwrap_or_else(|| TRIGGERED_BY_DEFAULT.to_owned())
 }
 
+/// The folder for temporary files: `TMPDIR`, else that of the system.
+pub fn temporary_folder() -> PathBuf {
+    std::env::temp_dir()
+}
+
 /// The user's home folder.
 pub fn home() -> Option<PathBuf> {
     value_of("HOME").map(PathBuf::from)

@@ -4,32 +4,33 @@ use std::process::ExitCode;
 
 /// How the program ended. The numbers are part of its interface and listed in `--help`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Exit {
     /// All done.
-    Done = 0,
+    Done,
     /// Not done; a message says why.
-    Failed = 1,
+    Failed,
     /// The command line is wrong, or a confirmation is missing. Nothing was done.
-    Usage = 2,
+    Usage,
     /// Done, but something was left out; each such path is listed.
-    LeftOut = 3,
+    LeftOut,
     /// The history is damaged; what, is listed.
-    Damage = 4,
+    Damage,
     /// There is no workspace here.
-    NotAWorkspace = 5,
+    NotAWorkspace,
     /// There is no such version, or it was deleted.
-    NoSuchVersion = 6,
+    NoSuchVersion,
     /// The disk is full, or may not be written to.
-    NoSpace = 7,
+    NoSpace,
     /// Recorded, but the check that was asked for failed.
-    CheckFailed = 8,
+    CheckFailed,
     /// Stopped by the user, nothing half done.
-    Interrupted = 130,
+    Interrupted,
+    /// That of a command that was run for the user, passed on.
+    OfCommand(u8),
 }
 
 impl Exit {
-    /// All of them, in the order of their numbers.
+    /// All of its own, in the order of their numbers.
     #[cfg(test)]
     pub const ALL: [Self; 10] = [
         Self::Done,
@@ -56,7 +57,19 @@ impl Exit {
 
     /// The number that the shell sees.
     pub fn number(self) -> u8 {
-        self as u8
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::LeftOut => 3,
+            Self::Damage => 4,
+            Self::NotAWorkspace => 5,
+            Self::NoSuchVersion => 6,
+            Self::NoSpace => 7,
+            Self::CheckFailed => 8,
+            Self::Interrupted => 130,
+            Self::OfCommand(code) => code,
+        }
     }
 }
 

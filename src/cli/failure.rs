@@ -130,7 +130,17 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::TextTooLong { .. } => says(Usage, "text_too_long", ""),
         OpsError::NotEmpty { .. } => NOT_EMPTY,
         OpsError::NoMatch { .. } => says(Failed, "no_match", "put globs in quotes, so that the shell leaves them alone"),
+        OpsError::NotInVersion { .. } => says(Failed, "not_in_version", "`{lua} log PATH` says which versions changed a path"),
+        OpsError::OtherKind { .. } => says(Failed, "other_kind", "`{lua} ls N:PATH` lists a folder, `{lua} cat N:PATH` shows a file"),
+        OpsError::NotText { .. } => says(Failed, "not_text", "`{lua} log PATH` says which versions changed it"),
+        OpsError::NeverRecorded { .. } => says(Failed, "never_recorded", "put globs in quotes, so that the shell leaves them alone"),
+        OpsError::EmptyRange { .. } => says(Usage, "empty_range", "name the older version first"),
         OpsError::BadPattern { .. } => says(Usage, "bad_pattern", "a glob knows *, ?, [..] and **"),
+        OpsError::BadExpression { .. } => says(Usage, "bad_expression", "-F takes the text as it is"),
+        OpsError::ScratchInWorkspace { .. } => says(Usage, "scratch_in_workspace", "set TMPDIR to a folder outside of the workspace"),
+        OpsError::CannotRun { .. } => says(Failed, "cannot_run", "for more than a program and its arguments, use sh -c '…'"),
+        OpsError::NoVerdict { .. } => says(Failed, "no_verdict", "0 is good, 125 no telling, any other code up to 127 bad"),
+        OpsError::TooManyMatches { .. } => says(Failed, "too_many_matches", "search for more, in fewer paths, or with -l or -c"),
         OpsError::BadPath { .. } => says(Usage, "bad_path", "name paths inside the workspace"),
         OpsError::NotProved { .. } => {
             says(Damage, "not_proved", "what was unsaved is a version of its own; `{lua} verify` checks the history")
@@ -141,7 +151,7 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::ImportStopped { source, .. } => {
             Verdict { hint: "`{lua} import git --append` goes on behind the last commit that was imported", ..of_ops(source) }
         }
-        OpsError::EmptyRange => says(NoSuchVersion, "empty_range", "a range goes from an older version to a newer one"),
+        OpsError::NothingInRange => says(NoSuchVersion, "nothing_in_range", "a range goes from an older version to a newer one"),
         OpsError::BadBranch { .. } => says(Usage, "bad_branch", "see `git check-ref-format --help`"),
         OpsError::BranchExists { .. } => says(Failed, "branch_exists", "--branch NAME makes another one"),
         OpsError::NoGit => says(Failed, "no_git", "without --to the history goes to standard output, for a `git fast-import` elsewhere"),

@@ -59,6 +59,35 @@ pub fn help(text: &str) -> io::Result<()> {
     unless_gone(anstream::stdout().write_all(text.as_bytes()))
 }
 
+/// Standard output for contents: bytes as they are, to the end or until the reader has gone away.
+pub struct RawOutput {
+    out: BufWriter<io::StdoutLock<'static>>,
+    is_gone: bool,
+}
+
+impl RawOutput {
+    /// Takes standard output.
+    pub fn begin() -> Self {
+        Self { out: BufWriter::new(io::stdout().lock()), is_gone: false }
+    }
+
+    /// Writes a piece. An error ends the work: also that nobody reads on, which [`RawOutput::finish`] knows to be none.
+    pub fn write(&mut self, piece: &[u8]) -> io::Result<()> {
+        let written = self.out.write_all(piece);
+        self.is_gone |= matches!(&written, Err(error) if error.kind() == ErrorKind::BrokenPipe);
+        written
+    }
+
+    /// Ends a work: what it came to, unless the reader had all it wanted.
+    pub fn finish<T: Default, E>(mut self, result: Result<T, E>, failed: impl FnOnce(io::Error) -> E) -> Result<T, E> {
+        if self.is_gone {
+            return Ok(T::default());
+        }
+        let flushed = unless_gone(self.out.flush());
+        result.and_then(|value| flushed.map(|()| value).map_err(failed))
+    }
+}
+
 /// A reader that has gone away has all it wants.
 fn unless_gone(written: io::Result<()>) -> io::Result<()> {
     match written {

@@ -5,9 +5,11 @@
 //! The folder that the user is in becomes the beginning of a glob as it is: one with `*`, `?` or `[` in its own name is read as a glob.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Component, Path, PathBuf};
 
 use lua_store::ops::OpsError;
+use lua_store::path::RelPath;
 
 use super::failure::Failure;
 
@@ -18,7 +20,23 @@ pub fn in_workspace(root: &Path, folder: &Path, given: &OsStr) -> Result<PathBuf
     below_root(&whole).or_else(|| below_root(&resolved(&whole)?)).ok_or_else(|| outside(given))
 }
 
-/// Paths and globs relative to the root of the workspace; none when the root itself is among them, which means everything.
+/// A path of the workspace or of a version, exactly as it was recorded; any bytes.
+pub fn exact(root: &Path, folder: &Path, given: &OsStr) -> Result<RelPath, Failure> {
+    let path = in_workspace(root, folder, given)?;
+    RelPath::new(path.as_os_str().as_bytes()).map_err(|error| bad_path(given, &error.to_string()))
+}
+
+/// Paths and globs relative to the root of the workspace, of any bytes; none when the root itself is among them, which means
+/// everything.
+pub fn named(root: &Path, folder: &Path, given: &[OsString]) -> Result<Vec<Vec<u8>>, Failure> {
+    let paths = given.iter().map(|word| in_workspace(root, folder, word)).collect::<Result<Vec<_>, _>>()?;
+    if paths.iter().any(|path| path.as_os_str().is_empty()) {
+        return Ok(Vec::new());
+    }
+    Ok(paths.into_iter().map(|path| path.into_os_string().into_vec()).collect())
+}
+
+/// As [`named`], for those who take text only; none when the root itself is among them, which means everything.
 pub fn patterns(root: &Path, folder: &Path, given: &[OsString]) -> Result<Vec<String>, Failure> {
     let mut patterns = Vec::with_capacity(given.len());
     for word in given {
@@ -66,8 +84,6 @@ fn bad_path(given: &OsStr, why: &str) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::ffi::OsStrExt;
-
     use super::*;
 
     fn path_of(folder: &str, given: &str) -> Result<PathBuf, Failure> {

@@ -74,6 +74,8 @@ fn line(phase: Phase, done: u64, total: Option<u64>, elapsed: Duration) -> Strin
         Phase::Verifying => ("verifying", readable_size),
         Phase::Exporting => ("exporting", |versions| format!("{} versions", number(versions))),
         Phase::Importing => ("importing", |commits| format!("{} commits", number(commits))),
+        Phase::Running => ("running", |versions| format!("{} versions", number(versions))),
+        Phase::Searching => ("searching", |paths| format!("{} paths", number(paths))),
     };
     let of_total = total.map_or(String::new(), |total| format!(" of {}", shown(total)));
     let rate = rate(done, elapsed).map_or(String::new(), |rate| format!(", {}/s", shown(rate)));

@@ -99,9 +99,14 @@ fn with_snapshot(workspace: &Workspace, from: Option<&ObjectId>, snapshot: &Snap
     Ok(changes)
 }
 
-fn shaped(changes: Vec<Change>, contents: &SideContents<'_>, form: DiffForm) -> OpsResult<DiffOutcome> {
+/// Changes in the form that is wanted. Where only names are, renames are those of equal contents, since nothing is read.
+pub(super) fn shaped(changes: Vec<Change>, contents: &SideContents<'_>, form: DiffForm) -> OpsResult<DiffOutcome> {
     let detection = if form == DiffForm::NameOnly { RenameDetection::Exact } else { RenameDetection::Similar };
-    let files = file_changes(changes, contents, detection)?;
+    in_form(file_changes(changes, contents, detection)?, contents, form)
+}
+
+/// As [`shaped`], once renames have been found.
+pub(super) fn in_form(files: Vec<FileChange>, contents: &SideContents<'_>, form: DiffForm) -> OpsResult<DiffOutcome> {
     let mut outcome = DiffOutcome::default();
     for change in &files {
         match form {
@@ -121,7 +126,12 @@ pub(super) struct SideContents<'a> {
     new_in_workspace: Option<WorkspaceRoot>,
 }
 
-impl SideContents<'_> {
+impl<'a> SideContents<'a> {
+    /// For comparisons of two versions.
+    pub fn of_versions(store: &'a Store) -> Self {
+        Self { store: Some(store), new_in_workspace: None }
+    }
+
     /// For comparisons that look at no contents.
     pub fn none() -> Self {
         Self { store: None, new_in_workspace: None }

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use crate::disk::DiskError;
 use crate::format::record::VersionNumber;
-use crate::path::PathError;
+use crate::patch::NotText;
+use crate::path::{PathError, RelPath};
 use crate::store::StoreError;
 use crate::version_log::LogError;
 use crate::workspace::checkout::{ApplyError, CheckoutError, JournalError, WriteError};
@@ -182,6 +183,46 @@ pub enum OpsError {
         /// What was asked for.
         pattern: String,
     },
+    /// Nothing stands at this path in the version.
+    #[error("{number} has no {path:?}")]
+    NotInVersion {
+        /// The version.
+        number: VersionNumber,
+        /// The path.
+        path: RelPath,
+    },
+    /// Something else stands at this path in the version than what was asked for.
+    #[error("{path:?} is a {is} in {number}")]
+    OtherKind {
+        /// The version.
+        number: VersionNumber,
+        /// The path.
+        path: RelPath,
+        /// What it is: `folder`, `file` or `symbolic link`.
+        is: &'static str,
+    },
+    /// A file that is not looked at line by line.
+    #[error("{path:?} is {why}")]
+    NotText {
+        /// The path.
+        path: RelPath,
+        /// Why not.
+        why: NotText,
+    },
+    /// No version holds, or ever held, what was asked for.
+    #[error("no version has {what}")]
+    NeverRecorded {
+        /// What was asked for.
+        what: String,
+    },
+    /// The versions of a range stand in the wrong order.
+    #[error("{first} is not older than {last}")]
+    EmptyRange {
+        /// What was to be the older one.
+        first: VersionNumber,
+        /// What was to be the newer one.
+        last: VersionNumber,
+    },
     /// A pattern that cannot be understood.
     #[error("the pattern {pattern:?} is malformed: {why}")]
     BadPattern {
@@ -189,6 +230,42 @@ pub enum OpsError {
         pattern: String,
         /// What is wrong with it.
         why: String,
+    },
+    /// A regular expression that cannot be understood.
+    #[error("the pattern {pattern:?} cannot be searched for: {why}")]
+    BadExpression {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The folder for temporary files lies in the workspace, where no checkout may be made.
+    #[error("the folder for temporary files, {}, lies in the workspace", path.display())]
+    ScratchInWorkspace {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A command could not be started, or not be waited for.
+    #[error("cannot run {program:?}: {source}")]
+    CannotRun {
+        /// The command's program.
+        program: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A command that should have said whether a version is good ended in a way that says nothing.
+    #[error("the command ended {how} in {number}, which is neither good nor bad")]
+    NoVerdict {
+        /// The version.
+        number: VersionNumber,
+        /// How it ended.
+        how: String,
+    },
+    /// A search that finds more than can be kept.
+    #[error("more than {bytes_max} bytes of lines match")]
+    TooManyMatches {
+        /// The limit.
+        bytes_max: u64,
     },
     /// A path that lies outside the workspace or cannot be one.
     #[error("{path:?} is no path of the workspace: {why}")]
@@ -222,7 +299,7 @@ pub enum OpsError {
     },
     /// No version that has its contents lies in a range.
     #[error("no version lies in that range")]
-    EmptyRange,
+    NothingInRange,
     /// What git does not take as the name of a branch.
     #[error("git takes no branch of the name {branch:?}")]
     BadBranch {

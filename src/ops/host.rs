@@ -19,6 +19,10 @@ pub enum Phase {
     Importing,
     /// Writing versions for other tools; counts versions.
     Exporting,
+    /// Searching contents; counts paths.
+    Searching,
+    /// Running a command in versions; counts versions.
+    Running,
 }
 
 /// Something that the user should hear about though it is no error.

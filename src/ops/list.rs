@@ -35,6 +35,15 @@ pub fn list(workspace: &Workspace, limit: Option<u64>) -> OpsResult<(Vec<Version
     }
 }
 
+/// Puts to the entry of one version what was said about it later.
+pub fn with_marks(workspace: &Workspace, row: VersionRow) -> OpsResult<MarkedVersion> {
+    let number = row.record.number;
+    let marks = workspace.log.marks()?;
+    let pruned = if row.deleted { workspace.log.prune_reasons(number, number)?.remove(&number) } else { None };
+    let labels = marks.labels_by_version().remove(&number).unwrap_or_default();
+    Ok(MarkedVersion { labels, pinned: marks.is_pinned(number), passed: marks.passed(number), pruned, row })
+}
+
 /// Puts to entries of versions, newest first, what was said about them later.
 pub fn marked(workspace: &Workspace, rows: Vec<VersionRow>) -> OpsResult<Vec<MarkedVersion>> {
     let marks = workspace.log.marks()?;

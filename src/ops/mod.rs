@@ -20,6 +20,7 @@ mod init;
 mod label;
 mod list;
 mod mark;
+mod past;
 mod present_rules;
 mod promote;
 mod prune;
@@ -48,8 +49,14 @@ pub use host::{Host, Notice, Phase, QuietHost};
 pub use import_git::{ImportGitOptions, ImportGitOutcome, ImportGitPlan, UnheldPath, UnheldWhy, import_git, plan_git_import};
 pub use init::{InitOptions, InitOutcome, init};
 pub use label::{LabelOutcome, is_label, label, unlabel};
-pub use list::{MarkedVersion, green_versions, last_green, list, marked, newest, peek, version};
+pub use list::{MarkedVersion, green_versions, last_green, list, marked, newest, peek, version, with_marks};
 pub use mark::{delete, set_pin};
+pub use past::{
+    AtOptions, BisectOptions, BisectOutcome, BlameLine, BlameOutcome, CommandLine, Culprit, Ended, EntriesOutcome, Entry, GrepMatch,
+    GrepOptions, GrepOutcome, HitLine, LogEntry, LogOptions, Matched, Presence, PresenceEnd, Query, RevisionRange, ShowOptions,
+    ShowOutcome, TestVerdict, VersionPath, VersionRun, VersionSpan, Wanted, WhenOptions, WhenOutcome, at, bisect, blame, cat, entries,
+    grep, log, show, when,
+};
 pub use promote::{PromoteOutcome, promote, promotions};
 pub use prune::{PruneOptions, PruneOutcome, VersionVerdict, prune, pruned_in_words};
 pub use push::{LeftOutByRule, PushOptions, PushOutcome, PushReport, SkippedPath, push};

@@ -17,21 +17,36 @@ pub struct PathSelection {
 impl PathSelection {
     /// Reads what the user gave, relative to the root of the workspace: a path (with everything below it), or a pattern, in
     /// which `*` and `?` stay within a folder and `**` does not. What holds a special character is both: a file may be named so.
-    pub fn new(named: &[String]) -> OpsResult<Self> {
+    /// What is no UTF-8 is a path and no pattern.
+    pub fn new(named: &[impl AsRef<[u8]>]) -> OpsResult<Self> {
         let mut selection = Self::default();
         let mut globs = GlobSetBuilder::new();
-        for text in named {
-            let trimmed = text.trim_start_matches("./").trim_end_matches('/');
-            let trimmed = if trimmed == "." { "" } else { trimmed };
-            selection.paths.push(RelPath::new(trimmed.as_bytes()).map_err(|error| OpsError::bad_path(text.as_bytes(), &error))?);
-            if trimmed.contains(['*', '?', '[', '{']) {
-                let glob = GlobBuilder::new(trimmed).literal_separator(true).backslash_escape(true).build();
+        for given in named.iter().map(AsRef::as_ref) {
+            let path = trimmed(given);
+            selection.paths.push(RelPath::new(path).map_err(|error| OpsError::bad_path(given, &error))?);
+            if let Ok(text) = std::str::from_utf8(path)
+                && text.contains(['*', '?', '[', '{'])
+            {
+                let glob = GlobBuilder::new(text).literal_separator(true).backslash_escape(true).build();
                 globs.add(glob.map_err(|error| bad_pattern(text, &error))?);
-                selection.patterns.push(text.clone());
+                selection.patterns.push(text.to_owned());
             }
         }
         selection.globs = globs.build().map_err(|error| bad_pattern("", &error))?;
         Ok(selection)
+    }
+
+    /// One path and what is below it.
+    pub fn of_path(path: RelPath) -> Self {
+        Self { paths: vec![path], ..Self::default() }
+    }
+
+    /// The path, if a single one is meant and no pattern.
+    pub fn single_path(&self) -> Option<&RelPath> {
+        match &self.paths[..] {
+            [path] if self.patterns.is_empty() && !path.is_root() => Some(path),
+            _ => None,
+        }
     }
 
     /// Whether everything is meant.
@@ -71,6 +86,17 @@ impl Selection for PathSelection {
     }
 }
 
+/// The path without what stands for nothing: `./` before it, slashes behind it.
+fn trimmed(mut path: &[u8]) -> &[u8] {
+    while let Some(rest) = path.strip_prefix(b"./") {
+        path = rest;
+    }
+    while let Some(rest) = path.strip_suffix(b"/") {
+        path = rest;
+    }
+    if path == b"." { b"" } else { path }
+}
+
 fn bad_pattern(pattern: &str, error: &globset::Error) -> OpsError {
     OpsError::BadPattern { pattern: pattern.to_owned(), why: error.kind().to_string() }
 }
@@ -80,8 +106,7 @@ mod tests {
     use super::*;
 
     fn selected(named: &[&str], path: &str) -> bool {
-        let named: Vec<String> = named.iter().map(|&text| text.to_owned()).collect();
-        PathSelection::new(&named).unwrap().selects(&RelPath::new(path.as_bytes()).unwrap())
+        PathSelection::new(named).unwrap().selects(&RelPath::new(path.as_bytes()).unwrap())
     }
 
     #[test]

@@ -98,7 +98,9 @@ pub(super) fn match_similar<C: Contents>(
     let open_removed = candidates(removed, |index| !matching.is_taken[index]);
     let open_added = candidates(added, |index| matching.origins[index].is_none());
     let (open_removed, open_added) = (with_counterpart(&open_removed, &open_added), with_counterpart(&open_added, &open_removed));
-    if open_removed.len().saturating_mul(open_added.len()) > RENAME_PAIRS_MAX {
+    let pairs_max = open_removed.len().saturating_mul(open_added.len());
+    // With nothing to compare, not even the tables for comparing need be made.
+    if pairs_max == 0 || pairs_max > RENAME_PAIRS_MAX {
         return Ok(());
     }
     let file_bytes_max = largest_within_budget(open_removed.iter().chain(&open_added));

@@ -29,7 +29,8 @@ pub use rename::{RenameDetection, file_changes};
 pub use render::{PatchOptions, render};
 pub use size::readable_size;
 pub use stat::{Extent, StatTotals, count};
-pub use text::{LineCounts, NotText, TextPair};
+pub(crate) use text::is_binary;
+pub use text::{LineCounts, NotText, TextPair, lines};
 
 use crate::path::RelPath;
 use crate::tree::OwnedNode;

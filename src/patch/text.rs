@@ -88,6 +88,14 @@ impl<'a> TextPair<'a> {
         write_group(&input, &group, context_lines, out);
     }
 
+    /// Which lines of the old content gave way to which of the new one, in order, as ranges counted from 0.
+    pub fn hunks(&self) -> Vec<(Range<u32>, Range<u32>)> {
+        let input = self.lines();
+        let mut diff = Diff::compute(Algorithm::Histogram, &input);
+        diff.postprocess_lines(&input);
+        diff.hunks().map(|hunk| (hunk.before, hunk.after)).collect()
+    }
+
     fn lines(&self) -> InternedInput<&[u8]> {
         // The library's own constructor reserves memory by the length of the first 20 lines; a file that begins with
         // empty lines would reserve many times its size.
@@ -98,8 +106,13 @@ impl<'a> TextPair<'a> {
     }
 }
 
+/// The lines of a content, each with its newline if it has one.
+pub fn lines(content: &[u8]) -> impl Iterator<Item = &[u8]> {
+    byte_lines(content)
+}
+
 /// Whether git, and so we, take this content for binary.
-fn is_binary(content: &[u8]) -> bool {
+pub(crate) fn is_binary(content: &[u8]) -> bool {
     content[..content.len().min(BINARY_TEST_BYTES)].contains(&0)
 }
 

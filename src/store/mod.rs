@@ -168,6 +168,11 @@ impl Store {
         Ok(false)
     }
 
+    /// Where an object probably is, as the index says; for reading many in the order in which they lie.
+    pub fn likely_location(&self, id: &ObjectId) -> Option<Location> {
+        self.candidates(id).first().copied()
+    }
+
     /// Where the segments end: the position up to which index and log should know them.
     pub fn end(&self) -> StoreResult<Position> {
         self.segments.end()

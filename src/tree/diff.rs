@@ -1,6 +1,6 @@
 //! What differs between two trees. Directories whose ids are equal are not opened, so the cost follows the differences.
 
-use super::{OwnedNode, TreeSource};
+use super::{OwnedNode, Selection, TreeSource};
 use crate::format::record::ChangeCounts;
 use crate::format::tree::{Entry, Node, Tree};
 use crate::id::ObjectId;
@@ -28,6 +28,22 @@ pub fn diff<S: TreeSource>(
     to: Option<&ObjectId>,
     visit: &mut dyn FnMut(Change),
 ) -> Result<(), S::Error> {
+    diff_selected(source, from, to, &(), visit)
+}
+
+/// As [`diff`], for the selected paths only: directories that can hold none are not opened.
+pub fn diff_selected<S: TreeSource>(
+    source: &S,
+    from: Option<&ObjectId>,
+    to: Option<&ObjectId>,
+    selection: &dyn Selection,
+    visit: &mut dyn FnMut(Change),
+) -> Result<(), S::Error> {
+    let mut visit_selected = |change: Change| {
+        if selection.selects(&change.path) {
+            visit(change);
+        }
+    };
     // Directories still to compare; a stack of our own, because a tree may be deeper than the thread's stack.
     let mut pending = vec![Pending { path: RelPath::root(), from: from.copied(), to: to.copied() }];
     while let Some(Pending { path, from, to }) = pending.pop() {
@@ -37,8 +53,8 @@ pub fn diff<S: TreeSource>(
         let empty = Tree::empty;
         let from_tree = from.map_or_else(|| Ok(empty()), |id| source.tree(&id))?;
         let to_tree = to.map_or_else(|| Ok(empty()), |id| source.tree(&id))?;
-        let below = compare(&path, &from_tree, &to_tree, visit);
-        pending.extend(below.into_iter().rev());
+        let below = compare(&path, &from_tree, &to_tree, &mut visit_selected);
+        pending.extend(below.into_iter().rev().filter(|below| selection.enters(&below.path)));
     }
     Ok(())
 }

@@ -4,6 +4,9 @@
 
 mod history;
 mod marks;
+mod past;
+mod run;
+mod search;
 mod shell;
 mod transfer;
 mod value;
@@ -18,9 +21,12 @@ pub use history::{
     VersionListArgs,
 };
 pub use marks::{LabelArgs, PinArgs, PruneArgs};
+pub use past::{BlameArgs, CatArgs, LogArgs, LsArgs, ShowVersionArgs, TreeArgs};
+pub use run::{AtArgs, BisectArgs, command_line};
+pub use search::{GrepArgs, WhenArgs};
 pub use shell::{CompletionArgs, ManArgs, Shell};
 pub use transfer::{DrillArgs, ExportCommand, ExportGitArgs, ExportTarArgs, ImportCommand, ImportGitArgs};
-pub use value::looks_like_version;
+pub use value::{RevisionPath, looks_like_version};
 pub use workspace::{CheckIgnoreArgs, DiffArgs, DiffFormArgs, InitArgs, PushArgs, StatusArgs, VerifyArgs, VersionDiffArgs};
 
 /// Exit codes and variables, below the list of commands.
@@ -85,6 +91,16 @@ pub enum Command {
     Undo(UndoArgs),
     Status(StatusArgs),
     Diff(DiffArgs),
+    Log(LogArgs),
+    Show(ShowVersionArgs),
+    Cat(CatArgs),
+    Ls(LsArgs),
+    Tree(TreeArgs),
+    Blame(BlameArgs),
+    Grep(GrepArgs),
+    When(WhenArgs),
+    At(AtArgs),
+    Bisect(BisectArgs),
     Verify(VerifyArgs),
     /// Make the log, the indexes and the caches anew from the recorded data
     ///

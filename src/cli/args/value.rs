@@ -1,6 +1,9 @@
 //! Values on the command line.
 
-use lua_store::ops::{KeepSpan, Revision, RevisionError};
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+
+use lua_store::ops::{KeepSpan, Revision, RevisionError, RevisionRange};
 
 /// A version as it is typed: `v5`, `5`, `newest`, `active` or a label.
 pub fn parse_revision(text: &str) -> Result<Revision, RevisionError> {
@@ -40,6 +43,61 @@ pub fn parse_span(text: &str) -> Result<KeepSpan, &'static str> {
     if span == KeepSpan::default() { Err(MALFORMED) } else { Ok(span) }
 }
 
+/// A path in a version as it is typed: `5:src/main.rs`. Bytes of a path that are no UTF-8 stay what they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevisionPath {
+    /// The version.
+    pub revision: Revision,
+    /// The path, relative to the folder the user is in; `None` when the version alone was named.
+    pub path: Option<OsString>,
+}
+
+/// Why a word names no path of a version.
+#[derive(Debug, thiserror::Error)]
+pub enum RevisionPathError {
+    /// There is no path.
+    #[error("a path in a version is written as 5:PATH")]
+    NoPath,
+    /// What stands before the colon is no version.
+    #[error(transparent)]
+    Revision(#[from] RevisionError),
+}
+
+impl RevisionPath {
+    /// A version, and a path if there is a colon.
+    fn read(word: &OsStr) -> Result<Self, RevisionError> {
+        let bytes = word.as_bytes();
+        let colon = bytes.iter().position(|&byte| byte == b':');
+        let (revision, path) = colon.map_or((bytes, None), |at| (&bytes[..at], Some(OsStr::from_bytes(&bytes[at + 1..]).to_owned())));
+        let revision = std::str::from_utf8(revision).map_err(|_| RevisionError::Malformed)?.parse()?;
+        Ok(Self { revision, path: path.filter(|path| !path.is_empty()) })
+    }
+}
+
+/// `5:PATH`.
+pub fn parse_file(word: OsString) -> Result<RevisionPath, RevisionPathError> {
+    let place = RevisionPath::read(&word)?;
+    if place.path.is_some() { Ok(place) } else { Err(RevisionPathError::NoPath) }
+}
+
+/// `5`, which means all of it, or `5:PATH`.
+pub fn parse_folder(word: OsString) -> Result<RevisionPath, RevisionPathError> {
+    Ok(RevisionPath::read(&word)?)
+}
+
+/// `5:PATH`, or `PATH` in the newest version.
+pub fn parse_file_of_newest(word: OsString) -> Result<RevisionPath, RevisionPathError> {
+    match RevisionPath::read(&word) {
+        Ok(place @ RevisionPath { path: Some(_), .. }) => Ok(place),
+        _ => Ok(RevisionPath { revision: Revision::Newest, path: Some(word) }),
+    }
+}
+
+/// `A`, `A..B`, `A..` or `..B`.
+pub fn parse_range(text: &str) -> Result<RevisionRange, RevisionError> {
+    text.parse()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +118,20 @@ mod tests {
         assert!(looks_like_version("v5".as_ref()).is_some());
         assert_eq!(looks_like_version("active".as_ref()), None);
         assert_eq!(looks_like_version("5a".as_ref()), None);
+    }
+    #[test]
+    fn paths_in_versions_keep_their_bytes() {
+        let word = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
+        let read = parse_file(word(b"v5:a:\xff")).unwrap();
+        assert_eq!((read.revision.to_string().as_str(), read.path), ("v5", Some(word(b"a:\xff"))));
+        for bad in [&b"5"[..], b"5:", b":a", b"a:b", b"\xff:a"] {
+            assert!(parse_file(word(bad)).is_err(), "{bad:?}");
+        }
+        assert_eq!(parse_folder(word(b"newest")).unwrap(), RevisionPath { revision: Revision::Newest, path: None });
+        assert_eq!(parse_folder(word(b"newest:")).unwrap().path, None);
+        for (text, revision, path) in [("3:a", "v3", "a"), ("a:b", "newest", "a:b"), ("./3:a", "newest", "./3:a"), ("3", "newest", "3")] {
+            let read = parse_file_of_newest(text.into()).unwrap();
+            assert_eq!((read.revision.to_string().as_str(), read.path), (revision, Some(path.into())), "{text}");
+        }
     }
 }

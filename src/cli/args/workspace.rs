@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use lua_store::ops::Revision;
+use lua_store::ops::{DiffForm, Revision};
 
 use super::value::parse_revision;
 
@@ -123,6 +123,17 @@ pub struct DiffFormArgs {
     /// Show only which paths differ
     #[arg(long)]
     pub name_only: bool,
+}
+
+impl DiffFormArgs {
+    /// The form that is asked for.
+    pub fn form(self) -> DiffForm {
+        match self {
+            Self { stat: true, .. } => DiffForm::Stat,
+            Self { name_only: true, .. } => DiffForm::NameOnly,
+            Self { .. } => DiffForm::Patch,
+        }
+    }
 }
 
 /// Read and check every object of every version

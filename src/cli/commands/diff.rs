@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use lua_store::ops::{self, DiffForm, DiffOptions, DiffSide, Revision, Workspace};
+use lua_store::ops::{self, DiffOptions, DiffSide, Revision, Workspace};
 
 use crate::cli::args::{DiffArgs, DiffFormArgs, VersionDiffArgs, looks_like_version};
 use crate::cli::exit::Exit;
@@ -42,11 +42,7 @@ fn compare(
     let from = from.map(|from| workspace.resolve(from)).transpose()?;
     let to = to.map(|to| workspace.resolve(to)).transpose()?.map_or(DiffSide::Workspace, DiffSide::Version);
     let paths = paths::patterns(workspace.root(), session.folder(), words)?;
-    let form = match form {
-        DiffFormArgs { stat: true, .. } => DiffForm::Stat,
-        DiffFormArgs { name_only: true, .. } => DiffForm::NameOnly,
-        DiffFormArgs { .. } => DiffForm::Patch,
-    };
+    let form = form.form();
     let options = DiffOptions { from, to, paths, form };
     let outcome = ops::diff(workspace, &options, session.host())?;
     let in_words = |page: &mut _| render::diff::put(page, &outcome, form, terminal::stdout_is_terminal());

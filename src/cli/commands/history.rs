@@ -30,10 +30,9 @@ pub fn show(session: &Session, args: &ShowArgs) -> Outcome {
     let (_, active) = ops::list(&workspace, Some(1))?;
     let check = workspace.log().last_check(row.record.number).map_err(ops::OpsError::from)?.map(|check| check.record);
     let is_active = active == Some(row.record.number);
-    for version in ops::marked(&workspace, vec![row])? {
-        let in_words = |page: &mut _| render::show::put(page, &version, check.as_ref(), is_active, &LocalClock::of_system());
-        session.answer(|| json::history::version(&version, check.as_ref(), active), in_words)?;
-    }
+    let version = ops::with_marks(&workspace, row)?;
+    let in_words = |page: &mut _| render::show::put(page, &version, check.as_ref(), is_active, &LocalClock::of_system());
+    session.answer(|| json::history::version(&version, check.as_ref(), active), in_words)?;
     Ok(Exit::Done)
 }
 

@@ -1,12 +1,19 @@
 //! One small function for each command: arguments → options → one operation → an answer.
 
+mod at;
+mod bisect;
+mod blame;
+mod cat;
 mod check_ignore;
 mod diff;
 mod drill;
 mod export;
+mod grep;
 mod history;
 mod import;
 mod init;
+mod log;
+mod ls;
 mod marks;
 mod promote;
 mod prune;
@@ -14,8 +21,10 @@ mod push;
 mod restore;
 mod rollback;
 mod shell;
+mod show;
 mod status;
 mod verify;
+mod when;
 
 use super::args::{Command, ExportCommand, ImportCommand, SourceCommand, VersionCommand};
 use super::failure::Outcome;
@@ -31,6 +40,16 @@ pub fn run(session: &Session, command: Command) -> Outcome {
         Command::Undo(args) => rollback::undo(session, args),
         Command::Status(args) => status::status(session, &args),
         Command::Diff(args) => diff::diff(session, &args),
+        Command::Log(args) => log::log(session, &args),
+        Command::Show(args) => show::show(session, &args),
+        Command::Cat(args) => cat::cat(session, &args),
+        Command::Ls(args) => ls::ls(session, &args),
+        Command::Tree(args) => ls::tree(session, &args),
+        Command::Blame(args) => blame::blame(session, &args),
+        Command::Grep(args) => grep::grep(session, args),
+        Command::When(args) => when::when(session, args),
+        Command::At(args) => at::at(session, args),
+        Command::Bisect(args) => bisect::bisect(session, args),
         Command::Verify(args) => verify::verify(session, &args),
         Command::Repair => verify::repair(session),
         Command::CheckIgnore(args) => check_ignore::check_ignore(session, &args),

@@ -16,9 +16,26 @@ pub struct Diff {
     from: Option<u64>,
     /// The newer side; `null` for the workspace.
     to: Option<u64>,
+    #[serde(flatten)]
+    differences: Differences,
+}
+
+/// Which files differ, and the patch if one is wanted.
+#[derive(Debug, Serialize)]
+pub struct Differences {
     files: Vec<DiffFile>,
     #[serde(flatten)]
     patch: Option<Patch>,
+}
+
+impl Differences {
+    /// Those of an outcome in this form.
+    pub fn new(outcome: &DiffOutcome, form: DiffForm) -> Self {
+        let mut extents = outcome.extents.iter().map(JsonExtent::from);
+        let files = outcome.files.iter().map(|change| DiffFile { change: change.into(), extent: extents.next() }).collect();
+        let patch = || Patch { patch: lossy(&outcome.patch), patch_bytes: hexadecimal_unless_text(&outcome.patch) };
+        Self { files, patch: (form == DiffForm::Patch).then(patch) }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -55,14 +72,11 @@ struct Patch {
 
 /// The answer of `diff`.
 pub fn diff(outcome: &DiffOutcome, from: Option<VersionNumber>, to: DiffSide, form: DiffForm) -> Answer<Diff> {
-    let mut extents = outcome.extents.iter().map(JsonExtent::from);
-    let files = outcome.files.iter().map(|change| DiffFile { change: change.into(), extent: extents.next() }).collect();
-    let patch = || Patch { patch: lossy(&outcome.patch), patch_bytes: hexadecimal_unless_text(&outcome.patch) };
     let to = match to {
         DiffSide::Version(version) => Some(version.0),
         DiffSide::Workspace => None,
     };
-    Answer::new(Diff { from: from.map(|from| from.0), to, files, patch: (form == DiffForm::Patch).then(patch) })
+    Answer::new(Diff { from: from.map(|from| from.0), to, differences: Differences::new(outcome, form) })
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use lua_store::format::record::{CheckRecord, VersionNumber};
 use lua_store::ops::{MarkedVersion, PromoteOutcome};
-use lua_store::version_log::ActiveChange;
+use lua_store::version_log::{ActiveChange, VersionRow};
 use serde::Serialize;
 
 use super::Answer;
@@ -15,12 +15,6 @@ pub struct Version<'a> {
     version: u64,
     active: bool,
     deleted: bool,
-    /// What asked for its deletion, if it was pruned.
-    pruned: Option<&'a str>,
-    labels: &'a [String],
-    pinned: bool,
-    /// Whether its last check passed; `null` when it was never checked.
-    passed: Option<bool>,
     #[serde(flatten)]
     created: Created,
     by: &'a str,
@@ -48,16 +42,13 @@ impl Created {
 }
 
 impl<'a> Version<'a> {
-    fn new(version: &'a MarkedVersion, active: Option<VersionNumber>) -> Self {
-        let (row, record) = (&version.row, &version.row.record);
+    /// The entry of a version.
+    pub fn new(row: &'a VersionRow, active: Option<VersionNumber>) -> Self {
+        let record = &row.record;
         Self {
             version: record.number.0,
             active: active == Some(record.number),
             deleted: row.deleted,
-            pruned: version.pruned.as_deref(),
-            labels: &version.labels,
-            pinned: version.pinned,
-            passed: version.passed,
             created: Created::at(row.created_ms),
             by: &record.by,
             triggered_by: &record.triggered_by,
@@ -73,11 +64,36 @@ impl<'a> Version<'a> {
     }
 }
 
+/// A version with what was said about it later.
+#[derive(Debug, Serialize)]
+struct Marked<'a> {
+    #[serde(flatten)]
+    version: Version<'a>,
+    /// What asked for its deletion, if it was pruned.
+    pruned: Option<&'a str>,
+    labels: &'a [String],
+    pinned: bool,
+    /// Whether its last check passed; `null` when it was never checked.
+    passed: Option<bool>,
+}
+
+impl<'a> Marked<'a> {
+    fn new(version: &'a MarkedVersion, active: Option<VersionNumber>) -> Self {
+        Self {
+            version: Version::new(&version.row, active),
+            pruned: version.pruned.as_deref(),
+            labels: &version.labels,
+            pinned: version.pinned,
+            passed: version.passed,
+        }
+    }
+}
+
 /// A version with its last check.
 #[derive(Debug, Serialize)]
 pub struct CheckedVersion<'a> {
     #[serde(flatten)]
-    version: Version<'a>,
+    version: Marked<'a>,
     check: Option<Check<'a>>,
 }
 
@@ -87,19 +103,19 @@ pub fn version<'a>(
     check: Option<&'a CheckRecord>,
     active: Option<VersionNumber>,
 ) -> Answer<CheckedVersion<'a>> {
-    Answer::new(CheckedVersion { version: Version::new(version, active), check: check.map(Check::from) })
+    Answer::new(CheckedVersion { version: Marked::new(version, active), check: check.map(Check::from) })
 }
 
 /// Versions, newest first.
 #[derive(Debug, Serialize)]
 pub struct Versions<'a> {
     active: Option<u64>,
-    versions: Vec<Version<'a>>,
+    versions: Vec<Marked<'a>>,
 }
 
 /// The answer of `source list`.
 pub fn versions(versions: &[MarkedVersion], active: Option<VersionNumber>) -> Answer<Versions<'_>> {
-    let versions = versions.iter().map(|version| Version::new(version, active)).collect();
+    let versions = versions.iter().map(|version| Marked::new(version, active)).collect();
     Answer::new(Versions { active: active.map(|active| active.0), versions })
 }
 

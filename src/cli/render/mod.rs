@@ -1,14 +1,18 @@
 //! Answers in words.
 
+pub mod blame;
 pub mod change;
 pub mod count;
 pub mod diff;
 pub mod drill;
 pub mod escape;
+pub mod grep;
 pub mod ignore;
 pub mod init;
 pub mod left_out;
 pub mod list;
+pub mod log;
+pub mod ls;
 pub mod marks;
 pub mod notice;
 pub mod page;
@@ -18,6 +22,8 @@ pub mod prune;
 pub mod push;
 pub mod restore;
 pub mod rollback;
+pub mod run;
+pub mod shell;
 pub mod show;
 pub mod stat;
 pub mod status;
@@ -25,4 +31,5 @@ pub mod table;
 pub mod time;
 pub mod transfer;
 pub mod verify;
+pub mod when;
 pub mod width;

@@ -1,10 +1,11 @@
 //! The answer of `version show`.
 
 use lua_store::format::record::CheckRecord;
-use lua_store::ops::MarkedVersion;
+use lua_store::ops::{DiffForm, MarkedVersion, ShowOutcome};
 use lua_store::patch::readable_size;
 
 use super::count::{changes_in_words, counted, number};
+use super::diff;
 use super::escape;
 use super::marks::{deleted_in_words, how_it_ended};
 use super::page::{Page, STRONG};
@@ -56,6 +57,22 @@ fn put_check(page: &mut Page, check: &CheckRecord) {
 
 fn put_text(page: &mut Page, text: &str) {
     text.lines().for_each(|line| page.line(format_args!("    {}", escape::line(line.as_bytes()))));
+}
+
+/// Shows everything about a version that was looked up with what it changed.
+pub fn put_entry(page: &mut Page, outcome: &ShowOutcome, clock: &LocalClock) {
+    let is_active = outcome.active == Some(outcome.version.row.record.number);
+    put(page, &outcome.version, outcome.check.as_ref(), is_active, clock);
+}
+
+/// Shows a version and what it changed.
+pub fn put_with_changes(page: &mut Page, outcome: &ShowOutcome, form: DiffForm, clock: &LocalClock, for_eyes: bool) {
+    put_entry(page, outcome, clock);
+    page.line("");
+    if outcome.diff.files.is_empty() {
+        page.line("nothing differs from the version before it");
+    }
+    diff::put(page, &outcome.diff, form, for_eyes);
 }
 
 fn put_field(page: &mut Page, label: &str, value: &str) {

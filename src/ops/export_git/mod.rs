@@ -65,7 +65,7 @@ impl ExportGitOutcome {
 /// Writes the history as a stream for `git fast-import`.
 ///
 /// # Errors
-/// [`OpsError::BadBranch`], [`OpsError::EmptyRange`]; [`OpsError::Output`] when the stream cannot be written. A stream that breaks off makes no branch.
+/// [`OpsError::BadBranch`], [`OpsError::NothingInRange`]; [`OpsError::Output`] when the stream cannot be written. A stream that breaks off makes no branch.
 pub fn export_git(workspace: &Workspace, options: &ExportGitOptions, out: &mut dyn Write, host: &dyn Host) -> OpsResult<ExportGitOutcome> {
     let branch = reference_of(&options.branch)?;
     let rows = rows(workspace, options)?;
@@ -85,7 +85,7 @@ pub fn export_git(workspace: &Workspace, options: &ExportGitOptions, out: &mut d
         former = Some(row.record.root);
         host.progress(Phase::Exporting, export.outcome.versions, Some(total));
     }
-    for (label, version) in labels(workspace) {
+    for (label, version) in labels(workspace)? {
         let is_exported = rows.iter().any(|row| row.record.number == version && !row.deleted);
         export.label(label, version, is_exported)?;
     }
@@ -94,9 +94,9 @@ pub fn export_git(workspace: &Workspace, options: &ExportGitOptions, out: &mut d
 }
 
 /// The labels of versions, by name.
-fn labels(_: &Workspace) -> Vec<(String, VersionNumber)> {
-    // There are none yet: whoever adds labels gives them here.
-    Vec::new()
+fn labels(workspace: &Workspace) -> OpsResult<Vec<(String, VersionNumber)>> {
+    let marks = workspace.log.marks()?;
+    Ok(marks.labels.into_iter().map(|(name, label)| (name, label.version)).collect())
 }
 
 /// The branch's whole name.
@@ -119,7 +119,7 @@ fn rows(workspace: &Workspace, options: &ExportGitOptions) -> OpsResult<Vec<Vers
     rows.retain(|row| (from..=to).contains(&row.record.number));
     rows.reverse();
     if rows.iter().all(|row| row.deleted) {
-        return Err(OpsError::EmptyRange);
+        return Err(OpsError::NothingInRange);
     }
     Ok(rows)
 }

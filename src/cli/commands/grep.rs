@@ -1,0 +1,28 @@
+//! `grep`: search the contents of versions.
+
+use lua_store::ops::{self, GrepOptions, GrepOutcome};
+
+use crate::cli::args::GrepArgs;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Outcome;
+use crate::cli::session::Session;
+use crate::cli::{json, paths, render};
+
+pub fn grep(session: &Session, args: GrepArgs) -> Outcome {
+    let workspace = session.open()?;
+    let paths = paths::named(workspace.root(), session.folder(), &args.query.paths)?;
+    let options = GrepOptions { query: args.query.query(), versions: args.range(), paths, wanted: args.wanted() };
+    let outcome = ops::grep(&workspace, &options, session.host())?;
+    session.answer(|| json::search::grep(&outcome), |page| render::grep::put(page, &outcome, args.line_number))?;
+    let is_default = options.versions.is_none();
+    session.tell_in_words(render::grep::remarks(&outcome, is_default, session.elapsed()).into_iter().map(|line| session.named(&line)));
+    Ok(exit(&outcome))
+}
+
+fn exit(outcome: &GrepOutcome) -> Exit {
+    match (outcome.too_large.is_empty(), outcome.matches.is_empty()) {
+        (false, _) => Exit::LeftOut,
+        (true, true) => Exit::Failed,
+        (true, false) => Exit::Done,
+    }
+}

@@ -1,0 +1,21 @@
+//! `log`: which versions changed paths.
+
+use lua_store::ops::{self, LogOptions};
+
+use crate::cli::args::LogArgs;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Outcome;
+use crate::cli::render::time::LocalClock;
+use crate::cli::session::Session;
+use crate::cli::{json, paths, render, terminal};
+
+pub fn log(session: &Session, args: &LogArgs) -> Outcome {
+    let workspace = session.open()?;
+    let paths = paths::named(workspace.root(), session.folder(), &args.paths)?;
+    let options = LogOptions { paths, limit: args.limit, follow: !args.no_follow, form: args.form() };
+    let entries = ops::log(&workspace, &options, session.host())?;
+    let active = ops::list(&workspace, Some(1))?.1;
+    let in_words = |page: &mut _| render::log::put(page, &entries, options.form, &LocalClock::of_system(), terminal::stdout_is_terminal());
+    session.answer(|| json::past::log(&entries, active, options.form), in_words)?;
+    Ok(Exit::Done)
+}

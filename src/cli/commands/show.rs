@@ -1,0 +1,22 @@
+//! `show`: a version and what it changed.
+
+use lua_store::ops::{self, ShowOptions};
+
+use crate::cli::args::ShowVersionArgs;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Outcome;
+use crate::cli::render::time::LocalClock;
+use crate::cli::session::Session;
+use crate::cli::{json, paths, render, terminal};
+
+pub fn show(session: &Session, args: &ShowVersionArgs) -> Outcome {
+    let workspace = session.open()?;
+    let paths = paths::named(workspace.root(), session.folder(), &args.paths)?;
+    let options = ShowOptions { version: workspace.resolve(&args.version)?, paths, form: args.form.form() };
+    let outcome = ops::show(&workspace, &options)?;
+    let in_words = |page: &mut _| {
+        render::show::put_with_changes(page, &outcome, options.form, &LocalClock::of_system(), terminal::stdout_is_terminal());
+    };
+    session.answer(|| json::past::show(&outcome, options.form), in_words)?;
+    Ok(Exit::Done)
+}
