@@ -52,6 +52,14 @@ pub const FRAME_STORED_BYTES_MAX: usize = FRAME_RAW_BYTES_MAX + (64 << 10);
 pub const ZSTD_LEVEL: i32 = 3;
 /// Level of zstd for what a collection compresses anew: nobody waits for it.
 pub const GC_ZSTD_LEVEL: i32 = 12;
+/// A segment is written anew when at least this much of it is dead, in percent.
+pub const GC_DEAD_PERCENT_MIN: u64 = 20;
+/// Neighbouring segments are joined as long as what lives in them is no more than this, in bytes.
+pub const GC_JOIN_BYTES_MAX: u64 = 256 << 20;
+/// How long a collection waits for a moment without a push, in milliseconds, and how often it looks.
+pub const GC_WAIT_MS_MAX: u64 = 20_000;
+/// See [`GC_WAIT_MS_MAX`].
+pub const GC_RETRY_MS: u64 = 10;
 /// Largest journal of a collection, in bytes.
 pub const COLLECTION_JOURNAL_BYTES_MAX: u64 = 8 << 20;
 /// Largest window that zstd may ask for when it reads a frame, as a power of two of bytes.

@@ -77,13 +77,15 @@ pub enum RecordBody {
     Check(CheckRecord),
     /// The versions were deleted together.
     Prune(PruneRecord),
+    /// Contents are about to be collected; a new segment begins with this entry.
+    Collect,
 }
 
 impl RecordBody {
     /// The versions that it says something about, all of which must have been made before it; none for one that makes a version.
     pub fn named_versions(&self) -> &[VersionNumber] {
         match self {
-            Self::Version(_) | Self::Restore(_) | Self::Unlabel(_) => &[],
+            Self::Version(_) | Self::Restore(_) | Self::Unlabel(_) | Self::Collect => &[],
             Self::Promote(number) | Self::Delete(number) | Self::Pin(number) | Self::Unpin(number) => std::slice::from_ref(number),
             Self::Label(label) => std::slice::from_ref(&label.version),
             Self::Check(check) => std::slice::from_ref(&check.version),
@@ -114,6 +116,7 @@ impl RecordBody {
             Self::Unpin(_) => 8,
             Self::Check(_) => 9,
             Self::Prune(_) => 11,
+            Self::Collect => 12,
         }
     }
 }
@@ -149,6 +152,7 @@ impl Record {
             RecordBody::Unlabel(name) => put_prefixed(&mut out, name.as_bytes()),
             RecordBody::Check(check) => mark::encode_check(check, &mut out),
             RecordBody::Prune(prune) => mark::encode_prune(prune, &mut out),
+            RecordBody::Collect => {}
         }
         out
     }
@@ -174,6 +178,7 @@ impl Record {
             8 => RecordBody::Unpin(VersionNumber(reader.varint()?)),
             9 => RecordBody::Check(mark::decode_check(&mut reader)?),
             11 => RecordBody::Prune(mark::decode_prune(&mut reader)?),
+            12 => RecordBody::Collect,
             _ => return Err(reader.malformed("unknown kind of record")),
         };
         if sequence == 0 {
@@ -265,6 +270,7 @@ mod tests {
             check(ProcessEnd::Exited(101), "1 failed\n"),
             check(ProcessEnd::Signalled(9), ""),
             prune(&[1, 2, 3, 900, u64::MAX]),
+            RecordBody::Collect,
         ]
     }
 

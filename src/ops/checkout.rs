@@ -64,6 +64,8 @@ pub struct CheckedOut {
 /// On return the workspace is as `to` says, durably, and the version is recorded. After an error it is as it was; after a
 /// crash the next command finishes.
 pub fn check_out(workspace: &mut Workspace, checkout: &Checkout, host: &dyn Host) -> OpsResult<(CheckedOut, VersionRecord)> {
+    // Neither of the trees is to be collected meanwhile.
+    let _pin = workspace.store.pin()?;
     let rules = PresentRules::new(workspace)?;
     let excludes = |path: &RelPath, is_directory: bool| rules.excludes(path, is_directory);
     let changes = changes_between(&workspace.store, &checkout.from, &checkout.to)?;

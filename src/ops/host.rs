@@ -15,6 +15,10 @@ pub enum Phase {
     Proving,
     /// Reading the store; counts bytes.
     Verifying,
+    /// Finding out what the history reaches; counts folders.
+    Marking,
+    /// Writing what lives anew; counts segments.
+    Collecting,
     /// Making versions of commits; counts commits.
     Importing,
     /// Writing versions for other tools; counts versions.

@@ -13,6 +13,7 @@ mod error;
 #[cfg(feature = "git")]
 mod export_git;
 mod export_tar;
+mod gc;
 mod host;
 #[cfg(feature = "git")]
 mod import_git;
@@ -25,6 +26,7 @@ mod present_rules;
 mod promote;
 mod prune;
 mod push;
+mod reach;
 mod restore;
 mod retention;
 mod revision;
@@ -44,6 +46,7 @@ pub use error::{OpsError, OpsResult};
 #[cfg(feature = "git")]
 pub use export_git::{ExportGitOptions, ExportGitOutcome, export_git, export_git_to};
 pub use export_tar::{ExportTarOptions, ExportTarOutcome, export_tar, export_tar_to};
+pub use gc::{GcOptions, GcOutcome, gc};
 pub use host::{Host, Notice, Phase, QuietHost};
 #[cfg(feature = "git")]
 pub use import_git::{ImportGitOptions, ImportGitOutcome, ImportGitPlan, UnheldPath, UnheldWhy, import_git, plan_git_import};

@@ -101,6 +101,7 @@ pub fn repair(root: &Path, host: &dyn Host) -> OpsResult<RepairOutcome> {
     let store_dir = settings.store.map_or(Ok(local.clone()), |path| Dir::open(&path, RootOf::UserPath))?;
     let _lock = Lock::acquire(&store_dir, "lock", LockMode::Exclusive, &|| host.notice(super::Notice::WaitingForPublish))?;
     let store = Store::open(&store_dir)?;
+    store.finish_collection()?;
     store.forget_index()?;
     let caught = store.catch_up(Known::Nothing)?;
     let records = best_chain(decode(&caught.records), known_records(&store_dir));

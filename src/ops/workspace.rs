@@ -72,6 +72,7 @@ impl Workspace {
         };
         check_owner(&store_dir)?;
         let store = Store::open(&store_dir)?;
+        finish_interrupted_collection(&store_dir, &store)?;
         let log = open_log(&store_dir, &store, host)?;
         let mut workspace = Self { root: root.to_path_buf(), root_dir, local, store_dir, settings, store, log };
         workspace.catch_up_if_behind(host)?;
@@ -242,6 +243,18 @@ impl Publishing<'_> {
         Ok(published)
     }
 
+    /// Adds one entry in a segment of its own, so that all segments before it can be collected.
+    ///
+    /// # Durability
+    /// As [`Publishing::commit`].
+    pub fn commit_sealing(&mut self, body: RecordBody, host: &dyn Host) -> OpsResult<Published> {
+        self.settle()?;
+        let batch = self.workspace.store.batch()?;
+        let published = self.add(batch, body, host.now_ms(), When::Sealing)?;
+        self.append_to_log()?;
+        Ok(published)
+    }
+
     /// Makes pending entries durable and tells the log of them.
     ///
     /// # Durability
@@ -262,6 +275,22 @@ impl Publishing<'_> {
         self.head = self.workspace.log.head()?;
         Ok(())
     }
+}
+
+/// Brings a collection that was interrupted to its end; one that is at work holds the publish lock. Nothing may be read before: the same
+/// frames can stand in two segments.
+fn finish_interrupted_collection(dir: &Dir, store: &Store) -> OpsResult<()> {
+    if !store.is_collection_begun()? {
+        return Ok(());
+    }
+    let lock = match Lock::try_acquire(dir, LOCK, LockMode::Exclusive) {
+        Err(error) if error.is_read_only() => None,
+        other => other?,
+    };
+    if lock.is_some() {
+        store.finish_collection()?;
+    }
+    Ok(())
 }
 
 /// Opens the log; one that is missing or damaged is made again from the segments.

@@ -76,6 +76,9 @@ pub struct PruneArgs {
     /// Show what would be dropped, and why the others are kept; change nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Leave the room to a later `gc`
+    #[arg(long)]
+    pub no_gc: bool,
     /// Do not ask
     #[arg(long)]
     pub force: bool,

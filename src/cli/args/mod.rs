@@ -27,7 +27,7 @@ pub use search::{GrepArgs, WhenArgs};
 pub use shell::{CompletionArgs, ManArgs, Shell};
 pub use transfer::{DrillArgs, ExportCommand, ExportGitArgs, ExportTarArgs, ImportCommand, ImportGitArgs};
 pub use value::{RevisionPath, looks_like_version};
-pub use workspace::{CheckIgnoreArgs, DiffArgs, DiffFormArgs, InitArgs, PushArgs, StatusArgs, VerifyArgs, VersionDiffArgs};
+pub use workspace::{CheckIgnoreArgs, DiffArgs, DiffFormArgs, GcArgs, InitArgs, PushArgs, StatusArgs, VerifyArgs, VersionDiffArgs};
 
 /// Exit codes and variables, below the list of commands.
 const MORE_HELP: &str = "\
@@ -110,6 +110,7 @@ pub enum Command {
     Label(LabelArgs),
     Pin(PinArgs),
     Prune(PruneArgs),
+    Gc(GcArgs),
     Drill(DrillArgs),
     Completion(CompletionArgs),
     Man(ManArgs),

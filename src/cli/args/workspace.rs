@@ -144,6 +144,20 @@ pub struct VerifyArgs {
     pub quick: bool,
 }
 
+/// Give back the room of contents that no version reaches any more, and join small segments
+///
+/// Pushes and reads go on meanwhile, and it can be stopped at any time.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  {lua} gc --dry-run\n  {lua} gc")]
+pub struct GcArgs {
+    /// Say what would come back, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Take every last byte, also where it is hardly worth it
+    #[arg(long)]
+    pub all: bool,
+}
+
 /// Say which of the paths are left out, and by which rule
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  {lua} check-ignore -v build/app.log")]

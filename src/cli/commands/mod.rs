@@ -8,6 +8,7 @@ mod check_ignore;
 mod diff;
 mod drill;
 mod export;
+mod gc;
 mod grep;
 mod history;
 mod import;
@@ -56,6 +57,7 @@ pub fn run(session: &Session, command: Command) -> Outcome {
         Command::Label(args) => marks::label(session, args),
         Command::Pin(args) => marks::pin(session, &args),
         Command::Prune(args) => prune::prune(session, args),
+        Command::Gc(args) => gc::gc(session, &args),
         Command::Completion(args) => shell::completion(session, &args),
         Command::Man(args) => shell::man(session, args),
         Command::Drill(args) => drill::drill(session, args),

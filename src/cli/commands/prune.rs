@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lua_store::ops::{self, Period, Policy, PruneOptions};
+use lua_store::ops::{self, GcOptions, Period, Policy, PruneOptions};
 
 use crate::cli::args::PruneArgs;
 use crate::cli::calendar::ZoneCalendar;
@@ -14,7 +14,7 @@ use crate::cli::{json, output, prompt, render};
 
 pub fn prune(session: &Session, args: PruneArgs) -> Outcome {
     prompt::require_somebody_to_ask(session, args.force || args.dry_run)?;
-    let (dry_run, force) = (args.dry_run, args.force);
+    let (dry_run, force, collects) = (args.dry_run, args.force, !args.no_gc);
     let calendar = ZoneCalendar::of_system();
     let mut workspace = session.open()?;
     let mut options = PruneOptions { policy: policy(args), calendar: &calendar, dry_run: true };
@@ -34,7 +34,16 @@ pub fn prune(session: &Session, args: PruneArgs) -> Outcome {
     // It is decided again, by the same rules: versions may have come while the user was thinking.
     options.dry_run = false;
     let outcome = ops::prune(&mut workspace, &options, session.host())?;
-    session.answer(|| json::prune::prune(&outcome, false), |page| render::prune::put(page, &outcome))?;
+    let collected = match collects && outcome.dropped().next().is_some() {
+        true => Some(ops::gc(&mut workspace, &GcOptions::default(), session.host())?),
+        false => None,
+    };
+    let elapsed = session.elapsed();
+    let in_words = |page: &mut _| {
+        render::prune::put(page, &outcome);
+        collected.iter().for_each(|collected| render::gc::put(page, collected, elapsed));
+    };
+    session.answer(|| json::prune::pruned(&outcome, collected.as_ref(), elapsed), in_words)?;
     Ok(Exit::Done)
 }
 

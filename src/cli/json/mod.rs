@@ -6,6 +6,7 @@
 pub mod change;
 pub mod diff;
 pub mod drill;
+pub mod gc;
 pub mod history;
 pub mod marks;
 pub mod past;

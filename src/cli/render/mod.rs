@@ -6,6 +6,7 @@ pub mod count;
 pub mod diff;
 pub mod drill;
 pub mod escape;
+pub mod gc;
 pub mod grep;
 pub mod ignore;
 pub mod init;

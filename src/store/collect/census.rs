@@ -3,6 +3,7 @@
 use std::sync::PoisonError;
 
 use super::LiveSet;
+use crate::format::chunk_list::ChunkList;
 use crate::format::frame::{Content, Frame, FrameHeader, SEGMENT_HEADER_BYTES};
 use crate::format::index::IdPrefix;
 use crate::id::ObjectKind;
@@ -32,6 +33,26 @@ impl Store {
         Ok(counts)
     }
 
+    /// Adds the chunks of all large contents that live.
+    pub fn mark_chunks(&self, live: &mut LiveSet) -> StoreResult<()> {
+        let mut lists = Vec::new();
+        for number in self.segments.numbers()? {
+            self.headers(number, &mut |location, header, _| {
+                if header.content == Content::ChunkList {
+                    lists.push(location);
+                }
+            })?;
+        }
+        let mut reader = self.reader();
+        for location in lists {
+            let list = ChunkList::decode(&reader.decode_whole(location)?.content)?;
+            if live.contains(&list.whole) {
+                list.chunks.iter().for_each(|chunk| _ = live.insert(&chunk.id));
+            }
+        }
+        Ok(())
+    }
+
     /// Where the dead objects are, sorted.
     fn dead_locations(&self, live: &LiveSet) -> Vec<Location> {
         let index = self.index.read().unwrap_or_else(PoisonError::into_inner);
@@ -43,22 +64,29 @@ impl Store {
     }
 
     fn count_segment(&self, number: u32, dead: &[Location]) -> StoreResult<SegmentUse> {
+        let mut count = SegmentUse { number, bytes: 0, dead_bytes: 0, dead_objects: 0 };
+        count.bytes = self.headers(number, &mut |location, header, frame_bytes| {
+            if header.kind != ObjectKind::Record {
+                let members = dead_members(location, dead);
+                count.dead_objects += members.len() as u64;
+                count.dead_bytes += dead_share(header, frame_bytes, members);
+            }
+        })?;
+        Ok(count)
+    }
+
+    /// Goes through the headers of a segment's frames, with their locations and lengths in bytes, up to one that is damaged. Gives the
+    /// segment's length in bytes.
+    fn headers(&self, number: u32, visit: &mut dyn FnMut(Location, &FrameHeader, u64)) -> StoreResult<u64> {
         let end = self.segments.map(number, u64::MAX - 1)?.map_or(0, |map| map.len());
-        let mut count = SegmentUse { number, bytes: end as u64, dead_bytes: 0, dead_objects: 0 };
         let mut offset = SEGMENT_HEADER_BYTES;
         while offset < end {
             let Some(map) = self.segments.map(number, offset as u64)? else { break };
-            // A damaged frame ends the count: what stands behind it counts as alive.
             let Ok(frame) = Frame::parse(map.get(offset..end).unwrap_or_default()) else { break };
-            if frame.header.kind != ObjectKind::Record {
-                let first = Location::new(number, offset as u32, 0);
-                let members = dead_members(first, dead);
-                count.dead_objects += members.len() as u64;
-                count.dead_bytes += dead_share(&frame.header, frame.frame_bytes as u64, members);
-            }
+            visit(Location::new(number, offset as u32, 0), &frame.header, frame.frame_bytes as u64);
             offset += frame.frame_bytes;
         }
-        Ok(count)
+        Ok(end as u64)
     }
 }
 

@@ -48,6 +48,10 @@ impl LiveSet {
         self.0.is_empty()
     }
 
+    fn meets(&self, other: &Self) -> bool {
+        !self.0.is_disjoint(&other.0)
+    }
+
     fn has(&self, prefix: IdPrefix) -> bool {
         self.0.contains(&prefix)
     }

@@ -54,9 +54,9 @@ impl Rewritten {
         self.dropped_objects
     }
 
-    /// Whether an object would be lost: it may have come to life while the segment was written.
-    pub fn drops(&self, id: &ObjectId) -> bool {
-        self.dropped.contains(id)
+    /// Whether something would be lost: it may have come to life while the segment was written.
+    pub fn drops_any_of(&self, live: &LiveSet) -> bool {
+        self.dropped.meets(live)
     }
 }
 
