@@ -174,6 +174,22 @@ fn prune() {
 }
 
 #[test]
+fn gc() {
+    let before = grow::history();
+    before.lua(&["version", "delete", "1", "--force"]).expect(common::contract::exit::OK);
+    before.lua(&["version", "delete", "2", "--force"]).expect(common::contract::exit::OK);
+    sweep(&Scenario {
+        name: "gc",
+        before,
+        arguments: |_| words(&["gc", "--all"]),
+        on_success: |sandbox, _| {
+            let again = sandbox.json(&["gc", "--all", "--dry-run"]);
+            if again["dropped_objects"] == 0 { Ok(()) } else { Err(format!("left behind: {again}")) }
+        },
+    });
+}
+
+#[test]
 fn restore_into_another_folder() {
     sweep(&Scenario {
         name: "restore_into_another_folder",

@@ -158,6 +158,7 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::GitFailed { .. } => says(Failed, "git_failed", ""),
         OpsError::Output(error) => of_io("unwritable", error),
         OpsError::Git(error) => of_git(error),
+        OpsError::CollectionAtWork => says(Failed, "collection_at_work", "it gives the room back; nothing is to be done"),
         OpsError::Cancelled => CANCELLED,
         OpsError::Store(error) => of_store(error),
         OpsError::Log(error) => of_log(error),

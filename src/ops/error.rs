@@ -330,6 +330,9 @@ pub enum OpsError {
     #[cfg(feature = "git")]
     #[error(transparent)]
     Git(#[from] crate::git::GitError),
+    /// Another process is collecting.
+    #[error("another process is collecting in this store")]
+    CollectionAtWork,
     /// The user asked to stop.
     #[error("stopped; nothing was left half done")]
     Cancelled,

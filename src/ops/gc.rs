@@ -44,11 +44,15 @@ pub struct GcOutcome {
 /// Collects what is worth it.
 ///
 /// # Errors
-/// [`OpsError::Cancelled`] between two segments: what was done is done. Those of reading the trees of all versions.
+/// [`OpsError::CollectionAtWork`]. [`OpsError::Cancelled`] between two segments: what was done is done. Those of reading the trees of all versions.
 ///
 /// # Durability
 /// Each exchange of segments is durable when the next one begins. After a crash every object that a version reaches is there.
 pub fn gc(workspace: &mut Workspace, options: &GcOptions, host: &dyn Host) -> OpsResult<GcOutcome> {
+    let _alone = match options.dry_run {
+        true => None,
+        false => Some(workspace.try_lock_collection()?.ok_or(OpsError::CollectionAtWork)?),
+    };
     let mut reach = Reach::of(workspace, host)?;
     let mut census = workspace.store.census(reach.live())?;
     let mut outcome = GcOutcome { bytes_before: bytes_of(&census), ..GcOutcome::default() };
@@ -69,7 +73,8 @@ pub fn gc(workspace: &mut Workspace, options: &GcOptions, host: &dyn Host) -> Op
         reach.add_new(workspace, host)?;
         census = workspace.store.census(reach.live())?;
     }
-    for (done, group) in (0..).zip(groups(&census, options.all, false)) {
+    // The newest first: what deltas in other segments are made against stays.
+    for (done, group) in (0..).zip(groups(&census, options.all, false).into_iter().rev()) {
         host.progress(Phase::Collecting, done, None);
         if host.cancel_flag().load(Ordering::Relaxed) {
             return Err(OpsError::Cancelled);
@@ -98,7 +103,7 @@ fn collect(workspace: &mut Workspace, reach: &mut Reach, numbers: &[u32], host: 
             let publishing = workspace.begin_publish(host)?;
             if let Some(no_pins) = publishing.workspace().store.try_no_pins()? {
                 reach.add_new(publishing.workspace(), host)?;
-                if rewritten.drops_any_of(reach.live()) {
+                if rewritten.is_outdated(&publishing.workspace().store, reach.live())? {
                     break;
                 }
                 return Ok(Some(publishing.workspace().store.swap(rewritten, &no_pins)?));

@@ -28,6 +28,7 @@ use crate::version_log::{LogError, LogHead, LogPosition, VersionLog, VersionRow}
 pub const FOLDER: &str = ".lua";
 const LOCK: &str = "lock";
 const CHECKOUT_LOCK: &str = "checkout.lock";
+const COLLECTION_LOCK: &str = "collection.lock";
 
 /// An open workspace.
 #[derive(Debug)]
@@ -125,6 +126,11 @@ impl Workspace {
     /// The checkout lock if nobody has it.
     pub(super) fn try_lock_checkout(&self) -> OpsResult<Option<Lock>> {
         Ok(Lock::try_acquire(&self.local, CHECKOUT_LOCK, LockMode::Exclusive)?)
+    }
+
+    /// The right to collect, if no other process does.
+    pub(super) fn try_lock_collection(&self) -> OpsResult<Option<Lock>> {
+        Ok(Lock::try_acquire(&self.store_dir, COLLECTION_LOCK, LockMode::Exclusive)?)
     }
 
     /// Takes the publish lock and brings store and log up to the present.

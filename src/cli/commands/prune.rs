@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lua_store::ops::{self, GcOptions, Period, Policy, PruneOptions};
+use lua_store::ops::{self, GcOptions, OpsError, Period, Policy, PruneOptions};
 
 use crate::cli::args::PruneArgs;
 use crate::cli::calendar::ZoneCalendar;
@@ -35,7 +35,10 @@ pub fn prune(session: &Session, args: PruneArgs) -> Outcome {
     options.dry_run = false;
     let outcome = ops::prune(&mut workspace, &options, session.host())?;
     let collected = match collects && outcome.dropped().next().is_some() {
-        true => Some(ops::gc(&mut workspace, &GcOptions::default(), session.host())?),
+        true => match ops::gc(&mut workspace, &GcOptions::default(), session.host()) {
+            Err(OpsError::CollectionAtWork) => None,
+            other => Some(other?),
+        },
         false => None,
     };
     let elapsed = session.elapsed();

@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use super::LiveSet;
 use crate::format::chunk_list::ChunkList;
-use crate::format::frame::{Content, Frame, FrameHeader, SEGMENT_HEADER_BYTES};
+use crate::format::frame::{Base, Coding, Content, Frame, FrameHeader, SEGMENT_HEADER_BYTES};
 use crate::format::index::IdPrefix;
 use crate::id::ObjectKind;
 use crate::store::{Location, Store, StoreResult};
@@ -51,6 +51,20 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// The objects against which deltas in other segments than these are made: they must stay as long as those deltas do, whether
+    /// anything reaches them or not.
+    pub(super) fn bases_outside(&self, inputs: &[u32]) -> StoreResult<LiveSet> {
+        let mut bases = LiveSet::default();
+        for number in self.segments.numbers()?.into_iter().filter(|number| !inputs.contains(number)) {
+            self.headers(number, &mut |_, header, _| {
+                if let Coding::Delta { base: Base::Far(id), .. } = header.coding {
+                    bases.insert(&id);
+                }
+            })?;
+        }
+        Ok(bases)
     }
 
     /// Where the dead objects are, sorted.

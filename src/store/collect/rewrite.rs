@@ -2,7 +2,8 @@
 //!
 //! Two passes over the old frames: first those that stand alone, and what has lost everything it was a delta against (grouped
 //! again), then the deltas in their order. So a base always stands before its deltas, as `format.md` wants it. Chains only get shorter:
-//! no delta is deeper than it was, so those in other segments stay right.
+//! no delta is deeper than it was, so those in other segments stay right. What they are made against stays, dead or not; so who writes
+//! several segments anew begins with the newest.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -54,9 +55,9 @@ impl Rewritten {
         self.dropped_objects
     }
 
-    /// Whether something would be lost: it may have come to life while the segment was written.
-    pub fn drops_any_of(&self, live: &LiveSet) -> bool {
-        self.dropped.meets(live)
+    /// Whether something would be lost: it may have come to life, or become the base of a delta, while the segment was written.
+    pub fn is_outdated(&self, store: &Store, live: &LiveSet) -> StoreResult<bool> {
+        Ok(self.dropped.meets(live) || self.dropped.meets(&store.bases_outside(&self.inputs)?))
     }
 }
 
@@ -118,6 +119,7 @@ impl OldFrames {
     fn read(store: &Store, inputs: &[u32], live: &LiveSet, cancel: &AtomicBool) -> StoreResult<Self> {
         let mut frames = Vec::new();
         let mut reader = store.reader();
+        let bases = store.bases_outside(inputs)?;
         for &number in inputs {
             store.steps_in(number, Position::default(), &mut |step| {
                 if cancel.load(Ordering::Relaxed) {
@@ -128,7 +130,7 @@ impl OldFrames {
                 };
                 let is_record = frame.header.kind == ObjectKind::Record;
                 let ids = if is_record { Vec::new() } else { ids_of(&mut reader, location)? };
-                let members = ids.into_iter().map(|id| (id, live.contains(&id))).collect();
+                let members = ids.into_iter().map(|id| (id, live.contains(&id) || bases.contains(&id))).collect();
                 frames.push(OldFrame { location, kind: frame.header.kind, members });
                 Ok(())
             })?;
