@@ -51,7 +51,7 @@ pub const FRAME_STORED_BYTES_MAX: usize = FRAME_RAW_BYTES_MAX + (64 << 10);
 /// Level of zstd at push time. Level 9 gains 1–3 % for 2–4 times the CPU.
 pub const ZSTD_LEVEL: i32 = 3;
 /// Level of zstd for what a collection compresses anew: nobody waits for it.
-pub const GC_ZSTD_LEVEL: i32 = 12;
+pub const GC_ZSTD_LEVEL: i32 = 19;
 /// A segment is written anew when at least this much of it is dead, in percent.
 pub const GC_DEAD_PERCENT_MIN: u64 = 20;
 /// Neighbouring segments are joined as long as what lives in them is no more than this, in bytes.

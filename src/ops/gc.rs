@@ -11,7 +11,7 @@ use super::reach::Reach;
 use super::{Host, OpsError, OpsResult, Phase, Workspace};
 use crate::format::record::RecordBody;
 use crate::limits::{GC_DEAD_PERCENT_MIN, GC_JOIN_BYTES_MAX, GC_RETRY_MS, GC_WAIT_MS_MAX};
-use crate::store::{Collected, SegmentUse, StoreError};
+use crate::store::{Collected, Effort, SegmentUse, StoreError};
 
 /// How to collect.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,6 +20,8 @@ pub struct GcOptions {
     pub dry_run: bool,
     /// Write every segment anew that has anything dead in it, however little.
     pub all: bool,
+    /// Write every segment anew, and compress everything in it harder.
+    pub recompress: bool,
 }
 
 /// What was collected, or would be.
@@ -58,8 +60,8 @@ pub fn gc(workspace: &mut Workspace, options: &GcOptions, host: &dyn Host) -> Op
     let mut outcome = GcOutcome { bytes_before: bytes_of(&census), ..GcOutcome::default() };
     outcome.segments.0 = census.len();
     if options.dry_run {
-        let gain: u64 = groups(&census, options.all, true).iter().flatten().map(|place| census[*place].dead_bytes).sum();
-        let dropped = groups(&census, options.all, true).iter().flatten().map(|place| census[*place].dead_objects).sum();
+        let gain: u64 = groups(&census, options, true).iter().flatten().map(|place| census[*place].dead_bytes).sum();
+        let dropped = groups(&census, options, true).iter().flatten().map(|place| census[*place].dead_objects).sum();
         outcome.segments.1 = census.len();
         return Ok(GcOutcome {
             bytes_after: outcome.bytes_before - gain.min(outcome.bytes_before),
@@ -68,19 +70,19 @@ pub fn gc(workspace: &mut Workspace, options: &GcOptions, host: &dyn Host) -> Op
             ..outcome
         });
     }
-    if census.last().is_some_and(|newest| is_worth_it(newest, options.all)) {
+    if census.last().is_some_and(|newest| is_worth_it(newest, options)) {
         workspace.begin_publish(host)?.commit_sealing(RecordBody::Collect, host)?;
         reach.add_new(workspace, host)?;
         census = workspace.store.census(reach.live())?;
     }
     // The newest first: what deltas in other segments are made against stays.
-    for (done, group) in (0..).zip(groups(&census, options.all, false).into_iter().rev()) {
+    for (done, group) in (0..).zip(groups(&census, options, false).into_iter().rev()) {
         host.progress(Phase::Collecting, done, None);
         if host.cancel_flag().load(Ordering::Relaxed) {
             return Err(OpsError::Cancelled);
         }
         let numbers: Vec<u32> = group.iter().map(|&place| census[place].number).collect();
-        match collect(workspace, &mut reach, &numbers, host) {
+        match collect(workspace, &mut reach, &numbers, options, host) {
             Ok(Some(collected)) => outcome.dropped_objects += collected.dropped_objects,
             Ok(None) => outcome.was_busy = true,
             Err(OpsError::Store(error)) if is_damage(&error) => outcome.damaged.push(format!("segment {}: {error}", numbers[0])),
@@ -95,10 +97,18 @@ pub fn gc(workspace: &mut Workspace, options: &GcOptions, host: &dyn Host) -> Op
 }
 
 /// Writes segments anew and exchanges them; `None` when pushes did not leave off for long.
-fn collect(workspace: &mut Workspace, reach: &mut Reach, numbers: &[u32], host: &dyn Host) -> OpsResult<Option<Collected>> {
+fn collect(
+    workspace: &mut Workspace,
+    reach: &mut Reach,
+    numbers: &[u32],
+    options: &GcOptions,
+    host: &dyn Host,
+) -> OpsResult<Option<Collected>> {
+    let effort = if options.recompress { Effort::Recompress } else { Effort::Copy };
     let began = Instant::now();
     loop {
-        let rewritten = workspace.store.rewrite(numbers, reach.live(), host.cancel_flag()).map_err(|error| cancelled_or(error, host))?;
+        let rewritten =
+            workspace.store.rewrite(numbers, reach.live(), effort, host.cancel_flag()).map_err(|error| cancelled_or(error, host))?;
         loop {
             let publishing = workspace.begin_publish(host)?;
             if let Some(no_pins) = publishing.workspace().store.try_no_pins()? {
@@ -119,7 +129,7 @@ fn collect(workspace: &mut Workspace, reach: &mut Reach, numbers: &[u32], host: 
 
 /// The segments to be written anew, as places in the census: neighbours that go together. The newest one grows and is left alone, unless
 /// it is about to be closed.
-fn groups(census: &[SegmentUse], all: bool, closes_newest: bool) -> Vec<Vec<usize>> {
+fn groups(census: &[SegmentUse], options: &GcOptions, closes_newest: bool) -> Vec<Vec<usize>> {
     let old = census.len() - usize::from(!closes_newest && !census.is_empty());
     let mut groups: Vec<Vec<usize>> = Vec::new();
     let mut group: Vec<usize> = Vec::new();
@@ -134,12 +144,15 @@ fn groups(census: &[SegmentUse], all: bool, closes_newest: bool) -> Vec<Vec<usiz
         group_bytes += bytes;
     }
     groups.push(group);
-    groups.retain(|group| group.len() > 1 || group.iter().any(|&place| is_worth_it(&census[place], all)));
+    groups.retain(|group| group.len() > 1 || group.iter().any(|&place| is_worth_it(&census[place], options)));
     groups
 }
 
-fn is_worth_it(segment: &SegmentUse, all: bool) -> bool {
-    let dead_min = if all { 1 } else { segment.bytes * GC_DEAD_PERCENT_MIN / 100 };
+fn is_worth_it(segment: &SegmentUse, options: &GcOptions) -> bool {
+    if options.recompress {
+        return true;
+    }
+    let dead_min = if options.all { 1 } else { segment.bytes * GC_DEAD_PERCENT_MIN / 100 };
     segment.dead_bytes >= dead_min.max(1)
 }
 

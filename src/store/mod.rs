@@ -28,7 +28,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 
 pub use batch::{Batch, Published, When};
 pub use check::{CheckReport, Damage};
-pub use collect::{Collected, LiveSet, Rewritten, SegmentUse};
+pub use collect::{Collected, Effort, LiveSet, Rewritten, SegmentUse};
 pub use location::{Location, Position};
 pub use pin::{NoPins, Pin};
 pub use reader::Reader;

@@ -156,6 +156,9 @@ pub struct GcArgs {
     /// Take every last byte, also where it is hardly worth it
     #[arg(long)]
     pub all: bool,
+    /// Compress everything anew, harder; takes long and gains a few percent
+    #[arg(long)]
+    pub recompress: bool,
 }
 
 /// Say which of the paths are left out, and by which rule

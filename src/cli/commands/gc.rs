@@ -9,7 +9,7 @@ use crate::cli::session::Session;
 use crate::cli::{json, render};
 
 pub fn gc(session: &Session, args: &GcArgs) -> Outcome {
-    let options = GcOptions { dry_run: args.dry_run, all: args.all };
+    let options = GcOptions { dry_run: args.dry_run, all: args.all, recompress: args.recompress };
     let outcome = ops::gc(&mut session.open()?, &options, session.host())?;
     let elapsed = session.elapsed();
     let in_words = |page: &mut _| match args.dry_run {

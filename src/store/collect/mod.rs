@@ -16,7 +16,7 @@ mod swap;
 use std::collections::HashSet;
 
 pub use census::SegmentUse;
-pub use rewrite::Rewritten;
+pub use rewrite::{Effort, Rewritten};
 pub use swap::Collected;
 
 use crate::format::index::IdPrefix;

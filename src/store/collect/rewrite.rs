@@ -21,6 +21,16 @@ use crate::store::recover::Step;
 use crate::store::segments::new_header;
 use crate::store::{Location, Position, Reader, Store, StoreError, StoreResult};
 
+/// What to do with frames that could be copied as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Effort {
+    /// Copy them.
+    #[default]
+    Copy,
+    /// Compress them anew, harder, and keep what is smaller.
+    Recompress,
+}
+
 /// A segment that is to take the place of others. Nothing refers to it yet.
 #[derive(Debug)]
 pub struct Rewritten {
@@ -71,7 +81,7 @@ impl Store {
     ///
     /// # Durability
     /// The new segment is durable and has no name yet.
-    pub fn rewrite(&self, inputs: &[u32], live: &LiveSet, cancel: &AtomicBool) -> StoreResult<Rewritten> {
+    pub fn rewrite(&self, inputs: &[u32], live: &LiveSet, effort: Effort, cancel: &AtomicBool) -> StoreResult<Rewritten> {
         let old = OldFrames::read(self, inputs, live, cancel)?;
         let header = new_header();
         let mut file = self.tmp.temp_file()?;
@@ -82,6 +92,7 @@ impl Store {
             live,
             number: inputs.first().copied().unwrap_or_default(),
             file,
+            effort,
             encoder: Encoder::with_level(GC_ZSTD_LEVEL)?,
             reader: self.reader(),
             moved: HashMap::new(),
@@ -221,6 +232,7 @@ struct Output<'a> {
     live: &'a LiveSet,
     number: u32,
     file: TempFile,
+    effort: Effort,
     encoder: Encoder,
     reader: Reader<'a>,
     /// Where objects of the old segments went.
@@ -381,9 +393,9 @@ impl Output<'_> {
         self.store.with_frame(location, |frame| Ok(frame.header))
     }
 
-    /// Copies a frame as it is compressed, with its base's new place.
+    /// Copies a frame, with its base's new place.
     fn copy(&mut self, from: Location, base: Option<&LiveBase>) -> StoreResult<Location> {
-        let frame = self.store.with_frame(from, |frame| {
+        let mut frame = self.store.with_frame(from, |frame| {
             let coding = match (&frame.header.coding, base) {
                 (Coding::Raw, _) => PendingCoding::Raw,
                 (Coding::Zstd, _) => PendingCoding::Zstd,
@@ -395,7 +407,31 @@ impl Output<'_> {
             let FrameHeader { kind, content, raw_bytes, .. } = frame.header;
             Ok(PendingFrame { kind, content, coding, raw_bytes, payload: frame.payload.to_vec(), ids: Vec::new() })
         })?;
+        if self.effort == Effort::Recompress && frame.kind != ObjectKind::Record {
+            self.compress_harder(&mut frame, from, base)?;
+        }
         self.write(&frame, base)
+    }
+
+    /// Compresses what a frame holds anew against the same base, and takes that if it is smaller.
+    fn compress_harder(&mut self, frame: &mut PendingFrame, from: Location, base: Option<&LiveBase>) -> StoreResult<()> {
+        let content = self.reader.decode_whole(from)?.content;
+        let prefix = match base {
+            None => None,
+            Some(base) => {
+                let decoded = self.reader.decode(base.old)?;
+                let range = decoded.header.member_range(base.old.member());
+                Some(decoded.content[range.ok_or(StoreError::Codec("a delta's base has fewer members"))?].to_vec())
+            }
+        };
+        let payload = match (frame.coding, self.encoder.encode(&content, prefix.as_deref())?) {
+            (PendingCoding::Zstd, Encoded::Zstd(payload)) | (PendingCoding::Delta { .. }, Encoded::Delta(payload)) => payload,
+            _ => return Ok(()),
+        };
+        if payload.len() < frame.payload.len() {
+            frame.payload = payload;
+        }
+        Ok(())
     }
 
     fn add(&mut self, content: &Content, frame: &OldFrame, encoded: Encoded, bytes: &[u8], base: Option<&LiveBase>) -> StoreResult<Place> {

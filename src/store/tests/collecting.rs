@@ -44,7 +44,7 @@ fn seal(store: &Store) {
 }
 
 fn collect(store: &Store, inputs: &[u32], live: &LiveSet) -> Collected {
-    let rewritten = store.rewrite(inputs, live, &AtomicBool::new(false)).unwrap();
+    let rewritten = store.rewrite(inputs, live, Effort::default(), &AtomicBool::new(false)).unwrap();
     store.swap(rewritten, &store.try_no_pins().unwrap().expect("nobody has a pin")).unwrap()
 }
 
@@ -168,7 +168,7 @@ fn a_collection_waits_for_pins_and_a_damaged_segment_is_left_alone() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(test.segment(1), &bytes).unwrap();
-    assert!(test.open().rewrite(&[1], &live, &AtomicBool::new(false)).is_err());
+    assert!(test.open().rewrite(&[1], &live, Effort::default(), &AtomicBool::new(false)).is_err());
     assert_eq!(std::fs::read(test.segment(1)).unwrap(), bytes);
 }
 
@@ -189,7 +189,7 @@ fn a_killed_collection_is_brought_to_its_end() {
         let second = std::fs::read(test.segment(2)).unwrap();
         let index: Vec<_> = std::fs::read_dir(test.folder.path().join("index")).unwrap().map(|entry| entry.unwrap().path()).collect();
         let index: Vec<_> = index.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
-        let rewritten = store.rewrite(&[1, 2], &live, &AtomicBool::new(false)).unwrap();
+        let rewritten = store.rewrite(&[1, 2], &live, Effort::default(), &AtomicBool::new(false)).unwrap();
         let journal = crate::format::collection::CollectionJournal { inputs: vec![1, 2], nonce: rewritten.nonce() };
         store.swap(rewritten, &store.try_no_pins().unwrap().unwrap()).unwrap();
         std::fs::write(test.folder.path().join("gc.journal"), journal.encode()).unwrap();
