@@ -142,9 +142,6 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::NoVerdict { .. } => says(Failed, "no_verdict", "0 is good, 125 no telling, any other code up to 127 bad"),
         OpsError::TooManyMatches { .. } => says(Failed, "too_many_matches", "search for more, in fewer paths, or with -l or -c"),
         OpsError::BadPath { .. } => says(Usage, "bad_path", "name paths inside the workspace"),
-        OpsError::NotProved { .. } => {
-            says(Damage, "not_proved", "what was unsaved is a version of its own; `{lua} verify` checks the history")
-        }
         OpsError::HistoryNotEmpty { .. } => {
             says(Usage, "history_not_empty", "--append adds behind them; --to DIR imports into another folder")
         }

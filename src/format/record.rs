@@ -335,6 +335,7 @@ mod tests {
             "09070a636172676f20746573740065 90bf05 0931206661696c65640a",
             "09070a636172676f2074657374010990bf0500",
             "0b06627564676574050101018107fbf8ffffffffffffff01",
+            "0c",
         ];
         assert_eq!(written, expected.map(|hex| hex.replace(' ', "")));
     }

@@ -275,14 +275,6 @@ pub enum OpsError {
         /// What is wrong with it.
         why: String,
     },
-    /// What was written does not read back as what was to be written.
-    #[error("what was brought back is not what {number} holds: {}", paths.join(", "))]
-    NotProved {
-        /// The version.
-        number: VersionNumber,
-        /// The first of the paths that differ.
-        paths: Vec<String>,
-    },
     /// There are versions already, and none were to be appended.
     #[error("there are versions already, up to {newest}")]
     HistoryNotEmpty {
