@@ -27,7 +27,7 @@ pub fn put(page: &mut Page, outcome: &GcOutcome, elapsed: Duration) {
     }
     let (before, after) = (readable_size(outcome.bytes_before), readable_size(outcome.bytes_after));
     if outcome.dropped_objects == 0 && outcome.segments.0 == outcome.segments.1 {
-        return page.line(format_args!("nothing to collect in {before}, {}", duration(elapsed)));
+        return page.line(format_args!("nothing worth collecting in {before}, {}", duration(elapsed)));
     }
     page.line(format_args!("collected {}: {before} became {after}, {}", counted(outcome.dropped_objects, "object"), duration(elapsed)));
 }
