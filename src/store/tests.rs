@@ -6,6 +6,8 @@ use crate::format::frame::SEGMENT_HEADER_BYTES;
 use crate::limits::{BATCH_BYTES_MAX, DELTA_DEPTH_MAX, WHOLE_BYTES_MAX};
 use proptest::prelude::*;
 
+mod follow;
+
 struct TestStore {
     folder: tempfile::TempDir,
 }
