@@ -193,6 +193,10 @@ impl<'s> Reader<'s> {
         if may_be_elsewhere(&found) && self.store.refresh()? {
             found = self.verified_frame(kind, id);
         }
+        // Whoever named it may know of a push that the index does not know yet.
+        if may_be_elsewhere(&found) && self.store.follow()? {
+            found = self.verified_frame(kind, id);
+        }
         // The index may be what is wrong: look for the object in the segments themselves, once.
         if may_be_elsewhere(&found) && self.store.rescue_index()? {
             self.state = ReaderState::default();

@@ -102,6 +102,24 @@ impl Store {
         Ok(caught)
     }
 
+    /// Takes in what others have published since the index was read. `false` when it knows everything already. Nothing is
+    /// written. Costs reading the tail of the index, and the segments only as far as nobody has indexed them yet.
+    pub(super) fn follow(&self) -> StoreResult<bool> {
+        let end = self.segments.end()?;
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        let known = index.covered();
+        if known >= end {
+            return Ok(false);
+        }
+        index.reload()?;
+        let indexed = index.covered();
+        drop(index);
+        if indexed < end {
+            self.catch_up(Known::ReadOnly(indexed))?;
+        }
+        Ok(self.index.read().unwrap_or_else(PoisonError::into_inner).covered() > known)
+    }
+
     /// Removes what interrupted processes left in the folder for temporary files; files that are being written stay.
     pub fn sweep_tmp(&self) -> StoreResult<()> {
         Ok(TempFile::sweep(&self.tmp)?)
@@ -115,7 +133,7 @@ impl Store {
     /// How far the index reaches. A writer whose index is behind reads it anew first: another process may have added to it.
     fn covered_at(&self, end: Position, may_write: bool) -> StoreResult<Position> {
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        if may_write && index.covered() != end {
+        if may_write && (index.covered() != end || !index.is_as_on_disk()) {
             index.reload()?;
         }
         Ok(index.covered())

@@ -7,6 +7,7 @@ use crate::limits::{BATCH_BYTES_MAX, DELTA_DEPTH_MAX, WHOLE_BYTES_MAX};
 use proptest::prelude::*;
 
 mod collecting;
+mod follow;
 
 struct TestStore {
     folder: tempfile::TempDir,

@@ -8,11 +8,14 @@ pub mod files;
 pub mod grow;
 pub mod history;
 pub mod inject;
+pub mod power_cut;
 pub mod random;
 pub mod sandbox;
+pub mod scenarios;
 pub mod scrub;
 pub mod sweep;
 pub mod tree_state;
+pub mod volume;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -21,6 +24,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 /// all that the tests need (the variable `CI` is set), it is a failure: nothing goes untested unnoticed.
 pub fn skip(test: &str, reason: &str) {
     assert!(std::env::var_os("CI").is_none(), "{test} must run in CI, but: {reason}");
+    println!("SKIPPED {test}: {reason}");
+}
+
+/// As [`skip`], for tests that need devices, mounts or the rights of root, which no machine promises.
+pub fn skip_for_lack_of_devices(test: &str, reason: &str) {
     println!("SKIPPED {test}: {reason}");
 }
 
@@ -89,6 +97,11 @@ impl Findings {
         if let Err(error) = result {
             self.0.push(format!("{place}: {error}"));
         }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Adds all findings of another part.

@@ -28,20 +28,29 @@ pub const LUA: &str = env!("CARGO_BIN_EXE_lua");
 
 /// A temporary folder with a home, a workspace, and room for what tests put elsewhere.
 pub struct Sandbox {
-    root: TempDir,
+    root: PathBuf,
     now_ms: i64,
+    /// Removes the folder with the sandbox, unless somebody else owns it.
+    _owner: Option<TempDir>,
 }
 
 impl Sandbox {
     /// A new sandbox with an empty workspace.
     pub fn new() -> Self {
+        let root = tempfile::Builder::new().prefix("lua-test-").tempdir().expect("a temporary folder");
+        let mut sandbox = Self::at(root.path());
+        sandbox._owner = Some(root);
+        sandbox
+    }
+
+    /// The sandbox in a folder that somebody else owns; home and workspace are made where they are missing.
+    pub fn at(root: &Path) -> Self {
         // Of the whole process, and so of all that it starts; the same for every sandbox.
         rustix::process::umask(Mode::from_raw_mode(0o022));
-        let root = tempfile::Builder::new().prefix("lua-test-").tempdir().expect("a temporary folder");
         for name in ["home", "workspace"] {
-            std::fs::create_dir(root.path().join(name)).expect("a folder in a new temporary folder");
+            std::fs::create_dir_all(root.join(name)).expect("a folder in the root of a sandbox");
         }
-        Self { root, now_ms: NOW_MS }
+        Self { root: root.to_path_buf(), now_ms: NOW_MS, _owner: None }
     }
 
     /// A new sandbox whose workspace, with its store, is a copy of another one's.
@@ -53,12 +62,12 @@ impl Sandbox {
 
     /// The folder that holds everything else.
     pub fn root(&self) -> &Path {
-        self.root.path()
+        &self.root
     }
 
     /// The workspace.
     pub fn workspace(&self) -> PathBuf {
-        self.root.path().join("workspace")
+        self.root.join("workspace")
     }
 
     /// The store's folder in the workspace.
@@ -73,7 +82,7 @@ impl Sandbox {
 
     /// A place beside the workspace.
     pub fn outside(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
+        self.root.join(name)
     }
 
     /// Sets the time at which versions are made from now on, in milliseconds.

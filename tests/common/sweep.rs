@@ -39,7 +39,7 @@ struct Point {
 type Kind = (&'static str, fn(usize) -> Plan);
 
 /// What a run without faults starts from and leads to.
-struct Expected {
+pub struct Expected {
     before: Holdings,
     after: Holdings,
     /// Whether the workspace has a history before the command. If not, commands may say just that.
@@ -48,10 +48,10 @@ struct Expected {
 
 /// Runs the whole sweep, or the sample that `LUA_SWEEP_STEP` names, and fails with everything that was found.
 pub fn sweep(scenario: &Scenario) {
-    if let Some(reason) = inject::unavailable() {
+    if let Some(reason) = inject::unavailable().or_else(|| super::scenarios::unavailable(scenario.name)) {
         return skip(scenario.name, &reason);
     }
-    let (expected, calls) = without_faults(scenario);
+    let (expected, calls) = expected_and_calls(scenario);
     let points = points(calls.len());
     let findings = check_all(&points, |point| describe(point, &calls), |point| check_point(scenario, &expected, point));
     println!("{}: {} calls, {} faults", scenario.name, calls.len(), points.len());
@@ -66,13 +66,16 @@ fn describe(point: &Point, calls: &[&str]) -> String {
 
 fn points(calls: usize) -> Vec<Point> {
     let step = number_from_env("LUA_SWEEP_STEP", STEP_DEFAULT).max(1);
-    let kinds: [Kind; 6] = [
+    let kinds: [Kind; 9] = [
         ("kill", |at| Plan::At(at, Fault::Kill)),
         ("kill after", |at| Plan::At(at, Fault::KillAfter)),
         ("EIO", |at| Plan::At(at, Fault::Errno(libc::EIO))),
         ("ENOSPC", |at| Plan::At(at, Fault::Errno(libc::ENOSPC))),
         ("ENOSPC from then on", |at| Plan::From(at, Fault::Errno(libc::ENOSPC))),
         ("short write", |at| Plan::At(at, Fault::Short)),
+        ("EINTR", |at| Plan::At(at, Fault::Errno(libc::EINTR))),
+        ("EMFILE", |at| Plan::At(at, Fault::Errno(libc::EMFILE))),
+        ("EMFILE from then on", |at| Plan::From(at, Fault::Errno(libc::EMFILE))),
     ];
     let of_kind =
         |(place, (fault, plan)): (usize, Kind)| (1 + place % step..=calls).step_by(step).map(move |at| Point { fault, plan: plan(at) });
@@ -85,19 +88,38 @@ fn run_command(scenario: &Scenario, sandbox: &Sandbox, plan: Plan) -> Checked<Tr
     inject::run(sandbox.command(&arguments), plan).map_err(|error| error.to_string())
 }
 
-fn without_faults(scenario: &Scenario) -> (Expected, Vec<&'static str>) {
+/// What the command leads to, without any fault.
+pub fn expected(scenario: &Scenario) -> Expected {
+    without_faults(scenario, &mut |sandbox| {
+        let run = sandbox.lua_json(&(scenario.arguments)(sandbox));
+        assert_eq!(run.code, exit::OK, "{}: {run}", scenario.name);
+        run.stdout
+    })
+}
+
+/// The same, and the calls that can be given a fault.
+pub fn expected_and_calls(scenario: &Scenario) -> (Expected, Vec<&'static str>) {
+    let mut calls = Vec::new();
+    let expected = without_faults(scenario, &mut |sandbox| {
+        let traced = run_command(scenario, sandbox, Plan::Count).unwrap_or_else(|error| panic!("{}: {error}", scenario.name));
+        assert_eq!(traced.code(), Some(exit::OK), "{}: {traced:?}", scenario.name);
+        calls = traced.calls;
+        String::from_utf8_lossy(&traced.stdout).into_owned()
+    });
+    (expected, calls)
+}
+
+fn without_faults(scenario: &Scenario, run: &mut dyn FnMut(&Sandbox) -> String) -> Expected {
     let untouched = Sandbox::copy_of(&scenario.before);
     let history = untouched.try_holdings();
     let has_history = history.is_ok();
     let before = history.unwrap_or_else(|_| Holdings::of_workspace(untouched.tree()));
     let sandbox = Sandbox::copy_of(&scenario.before);
-    let traced = run_command(scenario, &sandbox, Plan::Count).unwrap_or_else(|error| panic!("{}: {error}", scenario.name));
-    assert_eq!(traced.code(), Some(exit::OK), "{}: {traced:?}", scenario.name);
+    let answer = run(&sandbox);
     let expected = Expected { before, after: sandbox.holdings(), has_history };
     // Last, since it may do more than look.
-    let success = (scenario.on_success)(&sandbox, &String::from_utf8_lossy(&traced.stdout));
-    success.unwrap_or_else(|error| panic!("{}: {error}", scenario.name));
-    (expected, traced.calls)
+    (scenario.on_success)(&sandbox, &answer).unwrap_or_else(|error| panic!("{}: {error}", scenario.name));
+    expected
 }
 
 fn check_point(scenario: &Scenario, expected: &Expected, point: &Point) -> Checked<()> {
@@ -113,6 +135,11 @@ fn check_point(scenario: &Scenario, expected: &Expected, point: &Point) -> Check
     if !succeeded && traced.end != End::Killed && output().is_empty() {
         return Err("the command failed without a word".to_owned());
     }
+    check_aftermath(scenario, expected, &sandbox, succeeded.then_some(&*traced.stdout), &output())
+}
+
+/// Checks what a command left: `answer` is what it printed if it ended with success, `said` is all that it said.
+pub fn check_aftermath(scenario: &Scenario, expected: &Expected, sandbox: &Sandbox, answer: Option<&[u8]>, said: &str) -> Checked<()> {
     // Promise 2: the next command ends what was interrupted.
     let status = sandbox.lua_json(&["status"]);
     did_not_crash(&status)?;
@@ -120,13 +147,13 @@ fn check_point(scenario: &Scenario, expected: &Expected, point: &Point) -> Check
         super::history::succeeded(&status)?;
     }
     let after_one_command = sandbox.tree();
-    let now = holdings_now(&sandbox, expected.has_history)?;
+    let now = holdings_now(sandbox, expected.has_history || answer.is_some())?;
     after_one_command.same(&now.workspace).map_err(|error| format!("one command was not enough to end what was interrupted: {error}"))?;
-    check_state(expected, &now, succeeded).map_err(|error| format!("{error}\nthe command had said: {}", output()))?;
-    if succeeded {
-        (scenario.on_success)(&sandbox, &String::from_utf8_lossy(&traced.stdout))?;
+    check_state(expected, &now, answer.is_some()).map_err(|error| format!("{error}\nthe command had said: {said}"))?;
+    if let Some(answer) = answer {
+        (scenario.on_success)(sandbox, &String::from_utf8_lossy(answer))?;
     }
-    check_can_go_on(&sandbox, expected)
+    check_can_go_on(sandbox, expected)
 }
 
 fn holdings_now(sandbox: &Sandbox, has_history: bool) -> Checked<Holdings> {

@@ -35,6 +35,8 @@ pub struct ObjectIndex {
     tail_records: usize,
     tail_bytes: u64,
     covered: Position,
+    /// Entries were remembered that this process did not write down: what else is on disk by now is not known.
+    is_ahead_of_disk: bool,
 }
 
 impl ObjectIndex {
@@ -52,13 +54,18 @@ impl ObjectIndex {
             }
         }
         recent.sort_unstable();
-        Ok(Self { dir, runs, recent, tail_records, tail_bytes, covered })
+        Ok(Self { dir, runs, recent, tail_records, tail_bytes, covered, is_ahead_of_disk: false })
     }
 
     /// Reads what is on disk anew.
     pub fn reload(&mut self) -> StoreResult<()> {
         *self = Self::open(self.dir.clone())?;
         Ok(())
+    }
+
+    /// Whether this is what was read from disk and written to it since: only such an index may be added to.
+    pub fn is_as_on_disk(&self) -> bool {
+        !self.is_ahead_of_disk
     }
 
     /// How far the segments are indexed.
@@ -77,6 +84,11 @@ impl ObjectIndex {
 
     /// Adds entries to the memory of this process alone, for those who may not write.
     pub fn remember(&mut self, entries: &[(ObjectId, Location)], to: Position) {
+        self.take(entries, to);
+        self.is_ahead_of_disk = true;
+    }
+
+    fn take(&mut self, entries: &[(ObjectId, Location)], to: Position) {
         self.recent.extend(entries.iter().map(to_entry));
         self.recent.sort_unstable();
         self.covered = to;
@@ -88,7 +100,7 @@ impl ObjectIndex {
     /// None needed: what is lost is read from the segments again.
     pub fn add(&mut self, tmp: &Dir, entries: &[(ObjectId, Location)], to: Position) -> StoreResult<()> {
         let from = self.covered;
-        self.remember(entries, to);
+        self.take(entries, to);
         self.tail_records += 1;
         if self.recent.len() > INDEX_TAIL_ENTRIES_MAX || self.tail_records > INDEX_TAIL_ENTRIES_MAX {
             return self.flush(tmp);
@@ -127,6 +139,7 @@ impl ObjectIndex {
         self.runs.clear();
         self.recent.clear();
         self.forget_tail();
+        self.is_ahead_of_disk = false;
         self.covered = Position::default();
         Run::remove_all(&self.dir)?;
         Tail::clear(&self.dir)
