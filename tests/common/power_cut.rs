@@ -14,7 +14,7 @@ use super::volume::image::{Event, Image, Write};
 use super::{Findings, number_from_env};
 
 /// How many states are looked at of each recording, unless `LUA_POWER_CUT_STATES` says otherwise; 0 is all.
-const STATES_DEFAULT: usize = 10;
+const STATES_DEFAULT: usize = 6;
 /// Of how many random subsets of the writes since the last flush each moment is looked at with.
 const SUBSETS_DEFAULT: usize = 8;
 
