@@ -59,7 +59,9 @@ pub fn reserved_alias(name: &[u8]) -> Option<&'static str> {
         Some(b'.' | b'l' | b'L' | b'g' | b'G' | 0x80..) => {}
         _ => return None,
     }
-    if name.len() > 64 && name.is_ascii() && !name.contains(&b':') {
+    // NTFS passes over any number of dots and spaces at the end.
+    let trimmed = name.iter().rposition(|byte| !matches!(byte, b'.' | b' ')).map_or(0, |last| last + 1);
+    if trimmed > 64 && name.is_ascii() && !name.contains(&b':') {
         return None;
     }
     let folded = fold(name);

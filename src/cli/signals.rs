@@ -1,17 +1,21 @@
 //! Ctrl-C and SIGTERM: the first asks the operation to stop, which it does with nothing half done; the second ends the
-//! process at once, which loses nothing either, but leaves some work to the next command.
+//! process at once, which loses nothing either, but leaves some work to the next command. SIGXFSZ, by which the kernel ends
+//! whoever writes beyond a limit on the size of files, is taken in: the write then fails like any other.
 
 use std::io;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicBool;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::{SigId, flag, low_level};
 
 use super::exit::Exit;
 
 /// Set by the first signal.
 pub static CANCEL: AtomicBool = AtomicBool::new(false);
+
+/// Set when a write met a limit on the size of files. Nobody asks: the write itself has failed.
+static FILE_SIZE_LIMIT_MET: AtomicBool = AtomicBool::new(false);
 
 /// What happens at Ctrl-C.
 static AT_INTERRUPT: OnceLock<[SigId; 2]> = OnceLock::new();
@@ -22,7 +26,7 @@ pub fn install() -> io::Result<()> {
     let at_interrupt = install_for(SIGINT)?;
     // Set only once, since this is called only once.
     let _ = AT_INTERRUPT.set(at_interrupt);
-    Ok(())
+    flag::register(SIGXFSZ, &FILE_SIZE_LIMIT_MET).map(drop)
 }
 
 fn install_for(signal: i32) -> io::Result<[SigId; 2]> {

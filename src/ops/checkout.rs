@@ -96,6 +96,29 @@ pub fn plan(workspace: &Workspace, changes: Vec<Change>) -> OpsResult<CheckoutPl
     Ok(CheckoutPlan::new(changes, &|path, is_directory| rules.excludes(path, is_directory)))
 }
 
+/// Why a plan was not carried out, or not known to be.
+struct NotCarriedOut {
+    error: OpsError,
+    /// Whether the workspace is as it was before. If not, the journal must stay, and what is there must be looked at anew.
+    is_as_before: bool,
+}
+
+impl NotCarriedOut {
+    fn before(error: impl Into<OpsError>) -> Self {
+        Self { error: error.into(), is_as_before: true }
+    }
+
+    fn after(error: impl Into<OpsError>) -> Self {
+        Self { error: error.into(), is_as_before: false }
+    }
+}
+
+impl From<NotCarriedOut> for OpsError {
+    fn from(not: NotCarriedOut) -> Self {
+        not.error
+    }
+}
+
 fn carry_out(
     workspace: &Workspace,
     plan: CheckoutPlan,
@@ -104,12 +127,12 @@ fn carry_out(
     to: &ObjectId,
     excludes: &LeftOut<'_>,
     host: &dyn Host,
-) -> OpsResult<CheckedOut> {
+) -> Result<CheckedOut, NotCarriedOut> {
     let root = &workspace.root_dir;
     let totals = plan.totals();
-    let surveyed = survey(plan, root, stage_dir)?;
+    let surveyed = survey(plan, root, stage_dir).map_err(NotCarriedOut::before)?;
     if let Some((journal, tmp)) = journal {
-        publish_journal(&workspace.local, tmp, journal)?;
+        publish_journal(&workspace.local, tmp, journal).map_err(NotCarriedOut::before)?;
     }
     let progress = |_files: u64, bytes: u64| host.progress(Phase::Writing, bytes, Some(totals.write_bytes));
     let watch = Watch { progress: &progress, cancel: host.cancel_flag() };
@@ -117,29 +140,34 @@ fn carry_out(
         Ok(staged) => staged,
         Err(error) => {
             if journal.is_some() {
-                remove_journal(&workspace.local)?;
-                stage_dir.discard()?;
+                remove_journal(&workspace.local).map_err(NotCarriedOut::before)?;
+                stage_dir.discard().map_err(NotCarriedOut::before)?;
             }
-            return Err(error.into());
+            return Err(NotCarriedOut::before(error));
         }
     };
     let applied = match apply(staged, root, &|_| None) {
         Ok(applied) => applied,
         Err(error) => {
-            if journal.is_some() && matches!(error, ApplyError::Undone { .. }) {
-                remove_journal(&workspace.local)?;
+            if !matches!(error, ApplyError::Undone { .. }) {
+                return Err(NotCarriedOut::after(error));
             }
-            return Err(error.into());
+            if journal.is_some() {
+                remove_journal(&workspace.local).map_err(NotCarriedOut::before)?;
+            }
+            return Err(NotCarriedOut::before(error));
         }
     };
-    applied.sync(root)?;
+    applied.sync(root).map_err(NotCarriedOut::after)?;
     let proved = std::sync::atomic::AtomicU64::new(0);
     let mismatches = verify(&applied, root, &workspace.store, to, excludes, &|_, _| {
         proved.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    })?;
+    });
+    let mismatches = mismatches.map_err(NotCarriedOut::after)?;
     let mut conflict_copies: Vec<RelPath> = applied.conflicts().iter().map(|conflict| conflict.copy.clone()).collect();
     let kept = applied.kept_directories().to_vec();
-    conflict_copies.extend(applied.discard(root, &|_| None)?.into_iter().map(|conflict| conflict.copy));
+    let discarded = applied.discard(root, &|_| None).map_err(NotCarriedOut::after)?;
+    conflict_copies.extend(discarded.into_iter().map(|conflict| conflict.copy));
     for copy in &conflict_copies {
         host.notice(Notice::ConflictCopy { path: copy.to_string() });
     }
@@ -227,7 +255,9 @@ fn finish(workspace: &mut Workspace, journal: &Journal, recovery: Recovery, stag
             host.notice(Notice::RollbackFinished { what: journal.triggered_by.clone() });
             Ok(())
         }
-        Err(error) => {
+        // What is left to undo is no longer what was found: the next command looks anew.
+        Err(NotCarriedOut { error, is_as_before: false }) => Err(error),
+        Err(NotCarriedOut { error, is_as_before: true }) => {
             let back = CheckoutPlan::new(recovery.back, &rule);
             carry_out(workspace, back, stage_dir, None, &journal.from, &rule, host).map_err(|_| error)?;
             host.notice(Notice::RollbackDropped { what: journal.triggered_by.clone() });

@@ -2,7 +2,7 @@
 //! some moment is put on it, mounted and looked at.
 //!
 //! The model: whatever the disk was told to write before the last flush is there. Of what it was told since, any part may be
-//! there; of a write perhaps only the first sectors. What the kernel had not yet told the disk is gone. So a state
+//! there; of a write perhaps only the first sectors (of 512 bytes, under btrfs of 4096). What the kernel had not yet told the disk is gone. So a state
 //! is a moment and a subset of the writes since the last flush. All of them and none of them are always among the subsets.
 
 use std::path::Path;
@@ -14,10 +14,9 @@ use super::volume::image::{Event, Image, Write};
 use super::{Findings, number_from_env};
 
 /// How many states are looked at of each recording, unless `LUA_POWER_CUT_STATES` says otherwise; 0 is all.
-const STATES_DEFAULT: usize = 10;
+const STATES_DEFAULT: usize = 6;
 /// Of how many random subsets of the writes since the last flush each moment is looked at with.
 const SUBSETS_DEFAULT: usize = 8;
-const SECTOR_BYTES: usize = 512;
 
 /// What a disk was told while something ran.
 pub struct Recording {
@@ -25,6 +24,8 @@ pub struct Recording {
     events: Vec<Event>,
     /// After how many events something was acknowledged, and what.
     acknowledged: Vec<(usize, String)>,
+    /// What the disk writes in one piece, in bytes.
+    sector_bytes: usize,
 }
 
 /// Something that runs on a volume and acknowledges what it has done.
@@ -48,7 +49,7 @@ pub fn record(volume: &mut Volume, work: impl FnOnce(&Path, &mut Recorder<'_>) -
     work(&volume.path(), &mut recorder)?;
     let acknowledged = recorder.acknowledged;
     volume.unmount()?;
-    Ok(Recording { base, events: volume.take_recording(), acknowledged })
+    Ok(Recording { base, events: volume.take_recording(), acknowledged, sector_bytes: volume.atomic_bytes() })
 }
 
 /// A state that the disk can be in after a power cut.
@@ -98,7 +99,7 @@ impl Recording {
             state(Vec::new());
             // One write survives or not, and is torn at one of few places: more subsets would be the same again.
             let subsets = subsets.min(1 << unflushed.len().min(8));
-            (0..subsets).for_each(|_| state(subset(&unflushed, &mut random)));
+            (0..subsets).for_each(|_| state(subset(&unflushed, self.sector_bytes, &mut random)));
         }
         states
     }
@@ -113,12 +114,12 @@ impl Recording {
 }
 
 /// Some of the writes, some of them torn: from almost none to almost all.
-fn subset(writes: &[(usize, usize)], random: &mut Random) -> Vec<(usize, usize)> {
+fn subset(writes: &[(usize, usize)], sector_bytes: usize, random: &mut Random) -> Vec<(usize, usize)> {
     let in_a_hundred = random.below(101);
     let mut subset: Vec<(usize, usize)> = writes.iter().filter(|_| random.below(100) < in_a_hundred).copied().collect();
     for (_, bytes) in &mut subset {
-        if *bytes > SECTOR_BYTES && random.below(6) == 0 {
-            *bytes = SECTOR_BYTES * (1 + random.below(*bytes / SECTOR_BYTES - 1));
+        if *bytes > sector_bytes && random.below(6) == 0 {
+            *bytes = sector_bytes * (1 + random.below(*bytes / sector_bytes - 1));
         }
     }
     subset

@@ -9,7 +9,7 @@ use super::contract::{exit, in_short};
 use super::files::set_mtime;
 use super::history::{Checked, Holdings, did_not_crash, succeeded};
 use super::inject::{self, End, Fault, Plan, Traced};
-use super::sandbox::{Sandbox, crashed};
+use super::sandbox::{Run, Sandbox, crashed};
 use super::tree_state::TreeState;
 use super::{check_all, number_from_env, skip};
 
@@ -82,7 +82,8 @@ fn points(calls: usize) -> Vec<Point> {
     kinds.into_iter().enumerate().flat_map(of_kind).collect()
 }
 
-fn run_command(scenario: &Scenario, sandbox: &Sandbox, plan: Plan) -> Checked<Traced> {
+/// Runs the command under a plan of faults.
+pub fn run_command(scenario: &Scenario, sandbox: &Sandbox, plan: Plan) -> Checked<Traced> {
     let mut arguments = (scenario.arguments)(sandbox);
     arguments.push("--json".to_owned());
     inject::run(sandbox.command(&arguments), plan).map_err(|error| error.to_string())
@@ -136,6 +137,16 @@ fn check_point(scenario: &Scenario, expected: &Expected, point: &Point) -> Check
         return Err("the command failed without a word".to_owned());
     }
     check_aftermath(scenario, expected, &sandbox, succeeded.then_some(&*traced.stdout), &output())
+}
+
+/// Checks a command that was run without the injector, under some other hardship, and what it left.
+pub fn check_run(scenario: &Scenario, expected: &Expected, sandbox: &Sandbox, run: &Run) -> Checked<()> {
+    did_not_crash(run)?;
+    let answer = (run.code == exit::OK).then_some(run.stdout.as_bytes());
+    if answer.is_none() && run.stdout.is_empty() && run.stderr.is_empty() {
+        return Err("the command failed without a word".to_owned());
+    }
+    check_aftermath(scenario, expected, sandbox, answer, &run.to_string())
 }
 
 /// Checks what a command left: `answer` is what it printed if it ended with success, `said` is all that it said.

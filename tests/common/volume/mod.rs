@@ -12,12 +12,15 @@ mod served;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use fuser::BackgroundSession;
 use tempfile::TempDir;
 
 use image::{Event, Image};
 use served::Shared;
+
+const UNMOUNT_TRIES: u64 = 10;
 
 /// A file system that a volume can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +50,15 @@ impl FileSystem {
             Self::Ext4 | Self::Ext4Writeback => &["mkfs.ext4", "-q", "-F", "-b", "4096", "-E", "lazy_itable_init=0,lazy_journal_init=0"],
             Self::Xfs => &["mkfs.xfs", "-q", "-f"],
             Self::Btrfs => &["mkfs.btrfs", "-q", "-f"],
+        }
+    }
+
+    /// What it takes for granted that the disk writes in one piece, in bytes. btrfs does so with its superblock: one half of it has
+    /// no right checksum, and the copies are not asked when it is mounted.
+    fn atomic_bytes(self) -> usize {
+        match self {
+            Self::Btrfs => 4096,
+            _ => 512,
         }
     }
 
@@ -99,6 +111,11 @@ impl Volume {
         self.folder.path().join("mount")
     }
 
+    /// What its file system takes for granted that the disk writes in one piece, in bytes.
+    pub fn atomic_bytes(&self) -> usize {
+        self.file_system.atomic_bytes()
+    }
+
     /// Mounts it, which replays the journal of the file system.
     pub fn mount(&mut self) -> Result<(), String> {
         let folder = self.path();
@@ -109,7 +126,13 @@ impl Volume {
 
     /// Unmounts it, which writes back all that the kernel keeps of it.
     pub fn unmount(&mut self) -> Result<(), String> {
-        run(&["umount", &self.path().to_string_lossy()])?;
+        let folder = self.path();
+        // A process that another test has just forked has our open files until it runs its program.
+        let mut tries = (0..UNMOUNT_TRIES).map(|attempt| {
+            std::thread::sleep(Duration::from_millis(20 * attempt));
+            run(&["umount", &folder.to_string_lossy()])
+        });
+        tries.find(Result::is_ok).unwrap_or_else(|| Err(format!("{} cannot be unmounted", folder.display())))?;
         self.is_mounted = false;
         Ok(())
     }
