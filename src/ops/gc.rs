@@ -140,7 +140,8 @@ fn groups(census: &[SegmentUse], all: bool, closes_newest: bool) -> Vec<Vec<usiz
 
 fn is_worth_it(segment: &SegmentUse, all: bool) -> bool {
     let dead_min = if all { 1 } else { segment.bytes * GC_DEAD_PERCENT_MIN / 100 };
-    segment.dead_bytes >= dead_min.max(1)
+    // What is dead elsewhere goes only once nothing here is made against it.
+    segment.dead_bytes >= dead_min.max(1) || all && segment.dead_bases > 0
 }
 
 fn bytes_of(census: &[SegmentUse]) -> u64 {

@@ -25,6 +25,8 @@ mod past;
 mod present_rules;
 mod promote;
 mod prune;
+mod purge;
+mod purged;
 mod push;
 mod reach;
 mod restore;
@@ -62,6 +64,8 @@ pub use past::{
 };
 pub use promote::{PromoteOutcome, promote, promotions};
 pub use prune::{PruneOptions, PruneOutcome, VersionVerdict, prune, pruned_in_words};
+pub use purge::{PurgeOptions, PurgeOutcome, PurgePlace, PurgePlan, PurgeProof, PurgedContent, purge, purge_plan};
+pub use purged::{Purged, purged_paths};
 pub use push::{LeftOutByRule, PushOptions, PushOutcome, PushReport, SkippedPath, push};
 pub use restore::{RestoreOptions, RestoreOutcome, RestoreTarget, restore};
 pub use retention::{Calendar, Candidate, KeepReason, KeepSpan, LocalTime, Period, Policy, Verdict, decide};

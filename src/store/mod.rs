@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 pub use batch::{Batch, Published, When};
-pub use check::{CheckReport, Damage};
+pub use check::{CheckReport, Damage, FrameHolds};
 pub use collect::{Collected, LiveSet, Rewritten, SegmentUse};
 pub use location::{Location, Position};
 pub use pin::{NoPins, Pin};

@@ -18,6 +18,7 @@ mod ls;
 mod marks;
 mod promote;
 mod prune;
+mod purge;
 mod push;
 mod restore;
 mod rollback;
@@ -58,6 +59,7 @@ pub fn run(session: &Session, command: Command) -> Outcome {
         Command::Pin(args) => marks::pin(session, &args),
         Command::Prune(args) => prune::prune(session, args),
         Command::Gc(args) => gc::gc(session, &args),
+        Command::Purge(args) => purge::purge(session, &args),
         Command::Completion(args) => shell::completion(session, &args),
         Command::Man(args) => shell::man(session, args),
         Command::Drill(args) => drill::drill(session, args),

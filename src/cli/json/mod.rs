@@ -12,6 +12,7 @@ pub mod marks;
 pub mod past;
 pub mod path;
 pub mod prune;
+pub mod purge;
 pub mod push;
 pub mod rollback;
 pub mod run;

@@ -20,6 +20,7 @@ pub mod page;
 pub mod patch;
 pub mod promote;
 pub mod prune;
+pub mod purge;
 pub mod push;
 pub mod restore;
 pub mod rollback;
