@@ -76,6 +76,10 @@ pub const GC_ZSTD_LEVEL: i32 = 12;
 pub const GC_DEAD_PERCENT_MIN: u64 = 20;
 /// Neighbouring segments are joined as long as what lives in them is no more than this, in bytes.
 pub const GC_JOIN_BYTES_MAX: u64 = 256 << 20;
+/// How often a push over budget drops versions and looks again.
+pub const BUDGET_ROUNDS_MAX: usize = 4;
+/// Unit of the density of versions: it is compared as a whole number.
+pub const BUDGET_SCORE_UNIT: u128 = 1 << 40;
 /// How long a collection waits for a moment without a push, in milliseconds, and how often it looks.
 pub const GC_WAIT_MS_MAX: u64 = 20_000;
 /// See [`GC_WAIT_MS_MAX`].

@@ -28,7 +28,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 
 pub use batch::{Batch, Published, When};
 pub use check::{CheckReport, Damage, FrameHolds};
-pub use collect::{Collected, LiveSet, Rewritten, SegmentUse};
+pub use collect::{Collected, Costs, LiveSet, Rewritten, SegmentUse};
 pub use location::{Location, Position};
 pub use pin::{NoPins, Pin};
 pub use reader::Reader;

@@ -3,6 +3,7 @@
 mod at;
 mod bisect;
 mod blame;
+mod budget;
 mod cat;
 mod check_ignore;
 mod diff;
@@ -59,6 +60,7 @@ pub fn run(session: &Session, command: Command) -> Outcome {
         Command::Pin(args) => marks::pin(session, &args),
         Command::Prune(args) => prune::prune(session, args),
         Command::Gc(args) => gc::gc(session, &args),
+        Command::Budget(args) => budget::budget(session, &args),
         Command::Purge(args) => purge::purge(session, &args),
         Command::Completion(args) => shell::completion(session, &args),
         Command::Man(args) => shell::man(session, args),

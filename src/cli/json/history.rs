@@ -201,9 +201,10 @@ mod tests {
         let zeros = "0".repeat(64);
         let expected = format!(
             concat!(
-                r#"{{"format":1,"active":5,"versions":[{{"version":5,"active":true,"deleted":false,"pruned":null,"labels":["x"],"pinned":false,"passed":true,"#,
+                r#"{{"format":1,"active":5,"versions":[{{"version":5,"active":true,"deleted":false,"#,
                 r#""created_ms":1000,"created":"1970-01-01T00:00:01Z","by":"ada","triggered_by":"push","message":"a\nb","#,
-                r#""tree":"{}","added":1,"changed":2,"removed":3,"files":4,"bytes":5,"left_out":6}}]}}"#
+                r#""tree":"{}","added":1,"changed":2,"removed":3,"files":4,"bytes":5,"left_out":6,"#,
+                r#""pruned":null,"labels":["x"],"pinned":false,"passed":true}}]}}"#
             ),
             zeros
         );

@@ -1,6 +1,7 @@
 //! Answers in words.
 
 pub mod blame;
+pub mod budget;
 pub mod change;
 pub mod count;
 pub mod diff;

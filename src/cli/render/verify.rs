@@ -52,7 +52,7 @@ fn put_damage(page: &mut Page, words: &str) {
 }
 
 /// Version numbers in order, neighbours joined: `v3–v5, v9`.
-fn ranges(versions: &[VersionNumber]) -> String {
+pub fn ranges(versions: &[VersionNumber]) -> String {
     let mut ranges: Vec<(VersionNumber, VersionNumber)> = Vec::new();
     for &version in versions {
         match ranges.last_mut() {

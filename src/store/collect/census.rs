@@ -94,7 +94,7 @@ impl Store {
 
     /// Goes through the headers of a segment's frames, with their locations and lengths in bytes, up to one that is damaged. Gives the
     /// segment's length in bytes.
-    fn headers(&self, number: u32, visit: &mut dyn FnMut(Location, &FrameHeader, u64)) -> StoreResult<u64> {
+    pub(super) fn headers(&self, number: u32, visit: &mut dyn FnMut(Location, &FrameHeader, u64)) -> StoreResult<u64> {
         let end = self.segments.map(number, u64::MAX - 1)?.map_or(0, |map| map.len());
         let mut offset = SEGMENT_HEADER_BYTES;
         while offset < end {
