@@ -19,6 +19,26 @@ pub const CHECK_OUTPUT_BYTES_MAX: usize = 8 << 10;
 pub const CHECK_OUTPUT_LINES_MAX: usize = 40;
 /// Most versions that one record prunes: each takes up to ten bytes of it.
 pub const PRUNED_VERSIONS_MAX: usize = 20_000;
+/// Most contents that one record purges; of more there are several records.
+pub const PURGED_CONTENTS_MAX: usize = 4_000;
+/// Most bytes of paths that a record of a purge names; the rest follow from the contents and the trees.
+pub const PURGED_PATHS_BYTES_MAX: usize = 64 << 10;
+/// Length of the pieces of purged contents that files are searched for, in bytes; a shorter content is one piece.
+pub const PURGE_NEEDLE_BYTES: usize = 32;
+/// A content shorter than this may stand anywhere by chance and is not searched for, in bytes.
+pub const PURGE_NEEDLE_BYTES_MIN: usize = 12;
+/// A piece with fewer distinct bytes may stand anywhere by chance.
+pub const PURGE_NEEDLE_DISTINCT_MIN: usize = 6;
+/// Most pieces of one purged content.
+pub const PURGE_NEEDLES_EACH: usize = 16;
+/// Most pieces that files are searched for.
+pub const PURGE_NEEDLES_MAX: usize = 20_000;
+/// How much of a file is searched at a time, in bytes.
+pub const PURGE_SEARCH_BYTES: usize = 1 << 20;
+/// Most places that a purge names one by one.
+pub const PURGE_PATHS_NAMED_MAX: usize = 20;
+/// Pause of a purge that waits for another collection, in milliseconds.
+pub const PURGE_RETRY_MS: u64 = 100;
 /// How often a check that is running is looked at, in milliseconds.
 pub const CHECK_POLL_MS: u64 = 50;
 /// A check that was told to stop is killed after this long, in milliseconds.
@@ -56,6 +76,10 @@ pub const GC_ZSTD_LEVEL: i32 = 19;
 pub const GC_DEAD_PERCENT_MIN: u64 = 20;
 /// Neighbouring segments are joined as long as what lives in them is no more than this, in bytes.
 pub const GC_JOIN_BYTES_MAX: u64 = 256 << 20;
+/// How often a push over budget drops versions and looks again.
+pub const BUDGET_ROUNDS_MAX: usize = 4;
+/// Unit of the density of versions: it is compared as a whole number.
+pub const BUDGET_SCORE_UNIT: u128 = 1 << 40;
 /// How long a collection waits for a moment without a push, in milliseconds, and how often it looks.
 pub const GC_WAIT_MS_MAX: u64 = 20_000;
 /// See [`GC_WAIT_MS_MAX`].
@@ -187,6 +211,7 @@ const _: () = {
     assert!(SEGMENT_APPEND_BYTES_MAX <= SEGMENT_BYTES_MAX);
     assert!(SAMPLE_BYTES <= SAMPLE_FROM_BYTES);
     assert!(PRUNED_VERSIONS_MAX * 10 + LABEL_BYTES_MAX + 100 <= RECORD_BYTES_MAX);
+    assert!(PURGED_CONTENTS_MAX * 32 + 2 * PURGED_PATHS_BYTES_MAX + 100 <= RECORD_BYTES_MAX);
     assert!(TEXT_BYTES_MAX + CHECK_OUTPUT_BYTES_MAX + 100 <= RECORD_BYTES_MAX);
     assert!(HOLE_BLOCK_BYTES <= HOLE_BYTES_MIN && NAME_BYTES_MAX < OPEN_BYTES_MAX);
 };

@@ -155,6 +155,13 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::GitFailed { .. } => says(Failed, "git_failed", ""),
         OpsError::Output(error) => of_io("unwritable", error),
         OpsError::Git(error) => of_git(error),
+        OpsError::Purged { .. } => says(Exit::LeftOut, "purged", "`{lua} version show N` lists what was purged from a version"),
+        OpsError::NothingToPurge { .. } => says(Failed, "nothing_to_purge", "`{lua} log PATH` says which versions changed a path"),
+        OpsError::StillThere { .. } => says(
+            Failed,
+            "still_there",
+            "remove or change these files (a rule in .luaignore leaves them out), `{lua} push`, and purge again",
+        ),
         OpsError::CollectionAtWork => says(Failed, "collection_at_work", "it gives the room back; nothing is to be done"),
         OpsError::Cancelled => CANCELLED,
         OpsError::Store(error) => of_store(error),

@@ -2,8 +2,10 @@
 //! can be changed, dropped or put in unnoticed.
 
 mod mark;
+mod purge;
 
 pub use mark::{CheckRecord, LabelRecord, ProcessEnd, PruneRecord};
+pub use purge::PurgeRecord;
 
 use super::bytes::{ByteReader, FormatError, put_prefixed, put_varint};
 use crate::id::{ObjectId, ObjectKind};
@@ -75,6 +77,8 @@ pub enum RecordBody {
     Unpin(VersionNumber),
     /// A command was run on the workspace as the version has it.
     Check(CheckRecord),
+    /// Contents were removed from all versions before this entry.
+    Purge(PurgeRecord),
     /// The versions were deleted together.
     Prune(PruneRecord),
     /// Contents are about to be collected; a new segment begins with this entry.
@@ -85,7 +89,7 @@ impl RecordBody {
     /// The versions that it says something about, all of which must have been made before it; none for one that makes a version.
     pub fn named_versions(&self) -> &[VersionNumber] {
         match self {
-            Self::Version(_) | Self::Restore(_) | Self::Unlabel(_) | Self::Collect => &[],
+            Self::Version(_) | Self::Restore(_) | Self::Unlabel(_) | Self::Purge(_) | Self::Collect => &[],
             Self::Promote(number) | Self::Delete(number) | Self::Pin(number) | Self::Unpin(number) => std::slice::from_ref(number),
             Self::Label(label) => std::slice::from_ref(&label.version),
             Self::Check(check) => std::slice::from_ref(&check.version),
@@ -115,6 +119,7 @@ impl RecordBody {
             Self::Pin(_) => 7,
             Self::Unpin(_) => 8,
             Self::Check(_) => 9,
+            Self::Purge(_) => 10,
             Self::Prune(_) => 11,
             Self::Collect => 12,
         }
@@ -151,6 +156,7 @@ impl Record {
             RecordBody::Label(label) => mark::encode_label(label, &mut out),
             RecordBody::Unlabel(name) => put_prefixed(&mut out, name.as_bytes()),
             RecordBody::Check(check) => mark::encode_check(check, &mut out),
+            RecordBody::Purge(purge) => purge::encode(purge, &mut out),
             RecordBody::Prune(prune) => mark::encode_prune(prune, &mut out),
             RecordBody::Collect => {}
         }
@@ -177,6 +183,7 @@ impl Record {
             7 => RecordBody::Pin(VersionNumber(reader.varint()?)),
             8 => RecordBody::Unpin(VersionNumber(reader.varint()?)),
             9 => RecordBody::Check(mark::decode_check(&mut reader)?),
+            10 => RecordBody::Purge(purge::decode(&mut reader)?),
             11 => RecordBody::Prune(mark::decode_prune(&mut reader)?),
             12 => RecordBody::Collect,
             _ => return Err(reader.malformed("unknown kind of record")),
@@ -257,6 +264,11 @@ mod tests {
         RecordBody::Prune(PruneRecord { versions: versions.iter().copied().map(VersionNumber).collect(), reason: "budget".into() })
     }
 
+    fn purge(paths: &[&[u8]], contents: &[u8]) -> RecordBody {
+        let contents = contents.iter().map(|byte| ObjectId::from_bytes([*byte; 32])).collect();
+        RecordBody::Purge(PurgeRecord { paths: paths.iter().map(|path| path.to_vec()).collect(), contents })
+    }
+
     fn bodies() -> Vec<RecordBody> {
         vec![
             version(),
@@ -270,6 +282,7 @@ mod tests {
             check(ProcessEnd::Exited(101), "1 failed\n"),
             check(ProcessEnd::Signalled(9), ""),
             prune(&[1, 2, 3, 900, u64::MAX]),
+            purge(&[b"a", b"b/\xff"], &[1, 7]),
             RecordBody::Collect,
         ]
     }
@@ -305,6 +318,10 @@ mod tests {
             prune(&[2, 2]),
             prune(&[3, 2]),
             prune(&vec![1; crate::limits::PRUNED_VERSIONS_MAX + 1]),
+            purge(&[b"a"], &[]),
+            purge(&[b"a"], &[2, 2]),
+            purge(&[b"b", b"a"], &[1]),
+            purge(&[b""], &[1]),
             label(String::new()),
             label("x".repeat(LABEL_BYTES_MAX + 1)),
             RecordBody::Unlabel(String::new()),
@@ -326,7 +343,7 @@ mod tests {
             let bytes = Record { sequence: 1, previous: ObjectId::ZERO, created_ms: 0, body: body.clone() }.encode();
             bytes[1 + 32 + 8..].iter().map(|byte| format!("{byte:02x}")).collect::<String>()
         };
-        let written: Vec<String> = bodies()[4..].iter().map(bytes_of).collect();
+        let written: Vec<String> = bodies()[4..12].iter().map(bytes_of).collect();
         let expected = [
             "05020f6265666f72652d7265666163746f72",
             "0604c3a92f78",
@@ -337,7 +354,9 @@ mod tests {
             "0b06627564676574050101018107fbf8ffffffffffffff01",
             "0c",
         ];
-        assert_eq!(written, expected.map(|hex| hex.replace(' ', "")));
+        let purge = ["0a020161 03622fff02", &"01".repeat(32), &"07".repeat(32)].concat();
+        let expected = expected.into_iter().chain([&purge[..]]).map(|hex| hex.replace(' ', ""));
+        assert_eq!(written, expected.collect::<Vec<_>>());
     }
 
     #[test]
@@ -345,6 +364,14 @@ mod tests {
         let versions = (1..=crate::limits::PRUNED_VERSIONS_MAX as u64).map(|number| VersionNumber(number << 49)).collect();
         let prune = record(RecordBody::Prune(PruneRecord { versions, reason: "x".repeat(LABEL_BYTES_MAX) }));
         assert_eq!(Record::decode(&prune.encode()), Ok(prune));
+        let contents = (0..crate::limits::PURGED_CONTENTS_MAX as u64).map(|number| {
+            let mut id = [0; 32];
+            id[..8].copy_from_slice(&number.to_be_bytes());
+            ObjectId::from_bytes(id)
+        });
+        let paths = vec![vec![b'p'; crate::limits::PURGED_PATHS_BYTES_MAX]];
+        let purge = record(RecordBody::Purge(PurgeRecord { paths, contents: contents.collect() }));
+        assert_eq!(Record::decode(&purge.encode()), Ok(purge));
     }
 
     proptest! {

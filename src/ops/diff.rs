@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::select::PathSelection;
 use super::snapshot::{self, Snapshot, SnapshotOptions};
-use super::{Host, OpsError, OpsResult, Workspace};
+use super::{Host, OpsError, OpsResult, Purged, Workspace};
 use crate::disk::{DiskError, LockMode};
 use crate::format::record::VersionNumber;
 use crate::id::{ObjectId, ObjectKind};
@@ -57,6 +57,8 @@ pub struct DiffOutcome {
     pub extents: Vec<Extent>,
     /// The patch; only for [`DiffForm::Patch`].
     pub patch: Vec<u8>,
+    /// Paths whose old or new content was purged, so that it is named and not shown.
+    pub purged: Vec<RelPath>,
 }
 
 /// Compares. Changes nothing.
@@ -75,7 +77,7 @@ pub fn diff(workspace: &mut Workspace, options: &DiffOptions, host: &dyn Host) -
             (with_snapshot(workspace, from.as_ref(), &snapshot, &selection)?, Some(root))
         }
     };
-    let contents = SideContents { store: Some(&workspace.store), new_in_workspace };
+    let contents = SideContents { new_in_workspace, ..SideContents::of_versions(workspace)? };
     shaped(changes, &contents, options.form)
 }
 
@@ -114,6 +116,10 @@ pub(super) fn in_form(files: Vec<FileChange>, contents: &SideContents<'_>, form:
             DiffForm::Stat => outcome.extents.push(count(change, contents)?),
             DiffForm::NameOnly => {}
         }
+        let gone = |side, place: Option<(&RelPath, &OwnedNode)>| place.is_some_and(|(_, node)| contents.is_gone(side, node));
+        if gone(Side::Old, change.before()) || gone(Side::New, change.after()) {
+            outcome.purged.push(change.path().clone());
+        }
     }
     outcome.files = files;
     Ok(outcome)
@@ -124,17 +130,23 @@ pub(super) struct SideContents<'a> {
     store: Option<&'a Store>,
     /// The workspace, when that is the new side.
     new_in_workspace: Option<WorkspaceRoot>,
+    purged: Purged,
 }
 
 impl<'a> SideContents<'a> {
     /// For comparisons of two versions.
-    pub fn of_versions(store: &'a Store) -> Self {
-        Self { store: Some(store), new_in_workspace: None }
+    pub fn of_versions(workspace: &'a Workspace) -> OpsResult<Self> {
+        Ok(Self { store: Some(&workspace.store), new_in_workspace: None, purged: Purged::of(workspace)? })
     }
 
     /// For comparisons that look at no contents.
     pub fn none() -> Self {
-        Self { store: None, new_in_workspace: None }
+        Self { store: None, new_in_workspace: None, purged: Purged::default() }
+    }
+
+    /// What is gone.
+    pub fn purged(&self) -> &Purged {
+        &self.purged
     }
 }
 
@@ -148,6 +160,10 @@ impl Contents for SideContents<'_> {
             (_, Some(store)) => Ok(store.read(ObjectKind::Blob, id, DIFF_FILE_BYTES_MAX)?),
             (_, None) => Ok(Vec::new()),
         }
+    }
+
+    fn is_gone(&self, side: Side, node: &OwnedNode) -> bool {
+        (side == Side::Old || self.new_in_workspace.is_none()) && self.purged.has_node(node)
     }
 }
 

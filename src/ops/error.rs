@@ -322,6 +322,28 @@ pub enum OpsError {
     #[cfg(feature = "git")]
     #[error(transparent)]
     Git(#[from] crate::git::GitError),
+    /// The content of a path of the version was purged.
+    #[error("{path:?} was purged from {number}")]
+    Purged {
+        /// The version.
+        number: VersionNumber,
+        /// The path.
+        path: RelPath,
+    },
+    /// No version has a content to be purged at these paths, or has one any more.
+    #[error("no version has a content at {what} that could be purged")]
+    NothingToPurge {
+        /// What was named.
+        what: String,
+    },
+    /// A content to be purged would only be recorded again.
+    #[error("what is to be purged is still there, at {total} paths: {}", paths.join(", "))]
+    StillThere {
+        /// The first of the places.
+        paths: Vec<String>,
+        /// How many there are.
+        total: u64,
+    },
     /// Another process is collecting.
     #[error("another process is collecting in this store")]
     CollectionAtWork,

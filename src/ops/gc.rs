@@ -153,7 +153,8 @@ fn is_worth_it(segment: &SegmentUse, options: &GcOptions) -> bool {
         return true;
     }
     let dead_min = if options.all { 1 } else { segment.bytes * GC_DEAD_PERCENT_MIN / 100 };
-    segment.dead_bytes >= dead_min.max(1)
+    // What is dead elsewhere goes only once nothing here is made against it.
+    segment.dead_bytes >= dead_min.max(1) || options.all && segment.dead_bases > 0
 }
 
 fn bytes_of(census: &[SegmentUse]) -> u64 {

@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use super::workspace::{FOLDER, check_owner};
-use super::{OpsError, OpsResult, Settings, Workspace};
+use super::{OpsError, OpsResult, Settings, Workspace, purged_paths};
 use crate::disk::{Dir, RootOf};
 use crate::format::record::VersionNumber;
+use crate::path::RelPath;
 use crate::version_log::{VersionLog, VersionRow};
 
 /// A version with what was said about it later.
@@ -21,6 +22,8 @@ pub struct MarkedVersion {
     pub passed: Option<bool>,
     /// What asked for its deletion, if it was pruned.
     pub pruned: Option<String>,
+    /// Paths of it whose contents were purged; only for a single version.
+    pub purged: Vec<RelPath>,
 }
 
 /// The versions, newest first, at most `limit` of them; and the active one.
@@ -41,7 +44,8 @@ pub fn with_marks(workspace: &Workspace, row: VersionRow) -> OpsResult<MarkedVer
     let marks = workspace.log.marks()?;
     let pruned = if row.deleted { workspace.log.prune_reasons(number, number)?.remove(&number) } else { None };
     let labels = marks.labels_by_version().remove(&number).unwrap_or_default();
-    Ok(MarkedVersion { labels, pinned: marks.is_pinned(number), passed: marks.passed(number), pruned, row })
+    let purged = purged_paths(workspace, &row)?;
+    Ok(MarkedVersion { labels, pinned: marks.is_pinned(number), passed: marks.passed(number), pruned, purged, row })
 }
 
 /// Puts to entries of versions, newest first, what was said about them later.
@@ -60,6 +64,7 @@ pub fn marked(workspace: &Workspace, rows: Vec<VersionRow>) -> OpsResult<Vec<Mar
             pinned: marks.is_pinned(number),
             passed: marks.passed(number),
             pruned: reasons.remove(&number),
+            purged: Vec::new(),
             row,
         }
     };

@@ -4,6 +4,7 @@
 //! Errors say what is true of the workspace or its history, not which call failed. Whatever fails, versions that were made
 //! stay, and the workspace is what it was or what it was to become.
 
+mod budget;
 mod check;
 mod check_ignore;
 mod checkout;
@@ -13,6 +14,7 @@ mod error;
 #[cfg(feature = "git")]
 mod export_git;
 mod export_tar;
+mod footprint;
 mod gc;
 mod host;
 #[cfg(feature = "git")]
@@ -25,6 +27,8 @@ mod past;
 mod present_rules;
 mod promote;
 mod prune;
+mod purge;
+mod purged;
 mod push;
 mod reach;
 mod restore;
@@ -38,6 +42,7 @@ mod status;
 mod verify;
 mod workspace;
 
+pub use budget::{BudgetOutcome, keep_budget, set_budget};
 pub use check::{CheckOptions, check};
 pub use check_ignore::{Explanation, check_ignore};
 pub use diff::{DiffForm, DiffOptions, DiffOutcome, DiffSide, diff};
@@ -46,6 +51,7 @@ pub use error::{OpsError, OpsResult};
 #[cfg(feature = "git")]
 pub use export_git::{ExportGitOptions, ExportGitOutcome, export_git, export_git_to};
 pub use export_tar::{ExportTarOptions, ExportTarOutcome, export_tar, export_tar_to};
+pub use footprint::history_bytes;
 pub use gc::{GcOptions, GcOutcome, gc};
 pub use host::{Host, Notice, Phase, QuietHost};
 #[cfg(feature = "git")]
@@ -62,6 +68,8 @@ pub use past::{
 };
 pub use promote::{PromoteOutcome, promote, promotions};
 pub use prune::{PruneOptions, PruneOutcome, VersionVerdict, prune, pruned_in_words};
+pub use purge::{PurgeOptions, PurgeOutcome, PurgePlace, PurgePlan, PurgeProof, PurgedContent, purge, purge_plan};
+pub use purged::{Purged, purged_paths};
 pub use push::{LeftOutByRule, PushOptions, PushOutcome, PushReport, SkippedPath, push};
 pub use restore::{RestoreOptions, RestoreOutcome, RestoreTarget, restore};
 pub use retention::{Calendar, Candidate, KeepReason, KeepSpan, LocalTime, Period, Policy, Verdict, decide};

@@ -1,5 +1,8 @@
 //! Which objects the history still reaches: everything that a version which was not deleted, or a checkout at work, needs.
+//!
+//! What a purge names is out of reach of the versions before it. A version after it that has the same content has it anew.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use super::{Host, OpsError, OpsResult, Phase, Workspace};
@@ -14,6 +17,8 @@ use crate::workspace::checkout::read_journal;
 #[derive(Debug, Default)]
 pub struct Reach {
     live: LiveSet,
+    /// Trees that were gone through with no more left out than now.
+    opened: LiveSet,
     /// Up to which record of the log the versions are known.
     sequence: u64,
     trees: u64,
@@ -38,26 +43,31 @@ impl Reach {
     /// Adds what came since the last look.
     pub fn add_new(&mut self, workspace: &Workspace, host: &dyn Host) -> OpsResult<()> {
         let head = workspace.log.head()?;
-        for row in workspace.log.versions_newest_first(None)? {
-            if row.sequence > self.sequence && !row.deleted {
-                self.mark(workspace, &row.record.root, host)?;
-            }
+        let purged_by = purged_by(workspace)?;
+        if !purged_by.is_empty() {
+            // What was passed over in an older version may be reached by a newer one with the same tree.
+            self.opened = LiveSet::default();
         }
-        for root in pending_roots(workspace)? {
-            self.mark(workspace, &root, host)?;
+        // The newest first: it has the least to leave out, so a tree that it shares with older ones need not be opened again.
+        let mut roots = pending_roots(workspace)?;
+        let rows = workspace.log.versions_newest_first(None)?;
+        roots.extend(rows.iter().filter(|row| row.sequence > self.sequence && !row.deleted).map(|row| (row.sequence, row.record.root)));
+        for (sequence, root) in roots {
+            self.mark(workspace, &root, &|id| purged_by.get(id).is_some_and(|by| *by > sequence), host)?;
         }
         workspace.store.mark_chunks(&mut self.live)?;
         self.sequence = head.sequence;
         Ok(())
     }
 
-    /// Marks a tree and everything below it. What was marked before is not opened again.
-    fn mark(&mut self, workspace: &Workspace, root: &ObjectId, host: &dyn Host) -> OpsResult<()> {
+    /// Marks a tree and everything below it but for what is purged. What was opened before is not opened again.
+    fn mark(&mut self, workspace: &Workspace, root: &ObjectId, is_purged: &dyn Fn(&ObjectId) -> bool, host: &dyn Host) -> OpsResult<()> {
         let mut pending = vec![*root];
         while let Some(id) = pending.pop() {
-            if !self.live.insert(&id) {
+            if !self.opened.insert(&id) {
                 continue;
             }
+            self.live.insert(&id);
             if host.cancel_flag().load(Ordering::Relaxed) {
                 return Err(OpsError::Cancelled);
             }
@@ -66,8 +76,8 @@ impl Reach {
             for entry in workspace.store.tree(&id)?.entries() {
                 match entry.node {
                     Node::Directory { id, .. } => pending.push(id),
-                    Node::File { id, .. } => _ = self.live.insert(&id),
-                    Node::Symlink { .. } => {}
+                    Node::File { id, .. } if !is_purged(&id) => _ = self.live.insert(&id),
+                    Node::File { .. } | Node::Symlink { .. } => {}
                 }
             }
         }
@@ -75,14 +85,22 @@ impl Reach {
     }
 }
 
-/// The trees that a checkout at work needs: those that its journal names, and that of a restore whose version is not made yet.
-fn pending_roots(workspace: &Workspace) -> OpsResult<Vec<ObjectId>> {
+/// The contents that were purged, with the last record that says so.
+fn purged_by(workspace: &Workspace) -> OpsResult<HashMap<ObjectId, u64>> {
+    let purges = workspace.log.purges()?;
+    Ok(purges.into_iter().flat_map(|(sequence, purge)| purge.contents.into_iter().map(move |id| (id, sequence))).collect())
+}
+
+/// The trees that a checkout at work needs, each with the place in the log from which on it does, the last first: those that its
+/// journal names, and that of a restore whose version is not made yet.
+fn pending_roots(workspace: &Workspace) -> OpsResult<Vec<(u64, ObjectId)>> {
     let journal = read_journal(&workspace.local)?;
-    let mut roots: Vec<ObjectId> = journal.iter().flat_map(|journal| [journal.from, journal.to]).collect();
+    let mut roots: Vec<(u64, ObjectId)> =
+        journal.iter().flat_map(|journal| [journal.from, journal.to]).map(|root| (u64::MAX, root)).collect();
     for record in workspace.log.records()?.into_iter().rev() {
         match record.body {
             RecordBody::Version(_) => break,
-            RecordBody::Restore(root) => roots.push(root),
+            RecordBody::Restore(root) => roots.push((record.sequence, root)),
             _ => {}
         }
     }

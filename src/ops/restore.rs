@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::checkout::{Checkout, StoreContents, check_out};
+use super::purged::RemainingTrees;
 use super::rollback::save_present;
 use super::select::PathSelection;
-use super::{Host, OpsError, OpsResult, Phase, Workspace};
+use super::{Host, OpsError, OpsResult, Phase, Purged, Workspace};
 use crate::disk::{Dir, DiskError, LockMode, RootOf};
 use crate::format::record::{ChangeCounts, RecordBody, VersionNumber, VersionRecord};
 use crate::format::tree::{Entry, Node, Tree, TreeBuilder};
@@ -58,6 +59,8 @@ pub struct RestoreOutcome {
     pub conflict_copies: Vec<RelPath>,
     /// The paths that were or would be written; only in a dry run.
     pub planned: Vec<RelPath>,
+    /// Selected paths that were purged from the version, and are left out.
+    pub purged: Vec<RelPath>,
 }
 
 /// Restores. Into a folder, nothing that exists is ever replaced. Into the workspace, the present state is recorded first, paths
@@ -72,20 +75,38 @@ pub fn restore(workspace: &mut Workspace, options: &RestoreOptions, host: &dyn H
     };
     let row = workspace.usable_version(number)?;
     let selection = PathSelection::new(&options.patterns)?;
-    let selected = selected_paths(&workspace.store, &row, &selection)?;
+    let purged = Purged::of(workspace)?;
+    let lost = purged.paths_below(&workspace.store, &row.record.root, &selection)?;
+    let selected = remaining(&purged, selected_paths(&workspace.store, &row, &selection)?);
     if options.dry_run {
         let bytes = selected.values().map(bytes_of).sum();
         let planned: Vec<RelPath> = selected.into_iter().filter(|(_, node)| !node.is_directory()).map(|(path, _)| path).collect();
-        return Ok(RestoreOutcome { planned: planned.clone(), ..nothing(number, planned.len() as u64, bytes) });
+        return Ok(RestoreOutcome { planned: planned.clone(), purged: lost, ..nothing(number, planned.len() as u64, bytes) });
     }
-    match &options.target {
-        RestoreTarget::Directory(path) => to_directory(workspace, &row, path, &selection, &selected, host),
+    let outcome = match &options.target {
+        RestoreTarget::Directory(path) => to_directory(workspace, &row, path, &selection, &selected, &purged, host),
         RestoreTarget::Workspace => to_workspace(workspace, &row, options, &selection, host),
-    }
+    }?;
+    Ok(RestoreOutcome { purged: lost, ..outcome })
+}
+
+/// The paths that were not purged.
+fn remaining(purged: &Purged, mut paths: BTreeMap<RelPath, OwnedNode>) -> BTreeMap<RelPath, OwnedNode> {
+    paths.retain(|_, node| !purged.has_node(node));
+    paths
 }
 
 fn nothing(version: VersionNumber, files: u64, bytes: u64) -> RestoreOutcome {
-    RestoreOutcome { version, files, bytes, saved: None, appended: None, conflict_copies: Vec::new(), planned: Vec::new() }
+    RestoreOutcome {
+        version,
+        files,
+        bytes,
+        saved: None,
+        appended: None,
+        conflict_copies: Vec::new(),
+        planned: Vec::new(),
+        purged: Vec::new(),
+    }
 }
 
 fn bytes_of(node: &OwnedNode) -> u64 {
@@ -113,6 +134,7 @@ fn to_directory(
     path: &Path,
     selection: &PathSelection,
     selected: &BTreeMap<RelPath, OwnedNode>,
+    purged: &Purged,
     host: &dyn Host,
 ) -> OpsResult<RestoreOutcome> {
     std::fs::create_dir_all(path).map_err(|error| DiskError::new("make the folder", path, error))?;
@@ -130,7 +152,8 @@ fn to_directory(
     let progress = |_files: u64, bytes: u64| host.progress(Phase::Writing, bytes, Some(expected));
     let watch = Watch { progress: &progress, cancel: host.cancel_flag() };
     let store = &workspace.store;
-    let written = materialize(&target, store, &row.record.root, &StoreContents(store), options, watch, &|_, _| ())?;
+    let trees = RemainingTrees { store, purged };
+    let written = materialize(&target, &trees, &row.record.root, &StoreContents(store), options, watch, &|_, _| ())?;
     Ok(nothing(row.record.number, written.files, written.bytes))
 }
 
@@ -180,13 +203,36 @@ fn overlay(
 ) -> OpsResult<(ObjectId, (u64, u64))> {
     let mut paths: BTreeMap<RelPath, OwnedNode> = BTreeMap::new();
     walk(&workspace.store, from, &(), &mut |path, node| drop(paths.insert(path.clone(), node)))?;
-    for (path, node) in selected_paths(&workspace.store, row, selection)? {
+    let purged = Purged::of(workspace)?;
+    for (path, node) in remaining(&purged, selected_paths(&workspace.store, row, selection)?) {
         put_over(&mut paths, path, node);
     }
+    record_tree(workspace, from, &paths, host)
+}
+
+/// The tree of a version without what was purged from it, put into the store as that of [`overlay`]. Also files and bytes of it.
+pub(super) fn remaining_tree(
+    workspace: &mut Workspace,
+    from: &ObjectId,
+    purged: &Purged,
+    root: &ObjectId,
+    host: &dyn Host,
+) -> OpsResult<(ObjectId, (u64, u64))> {
+    let mut paths: BTreeMap<RelPath, OwnedNode> = BTreeMap::new();
+    walk(&workspace.store, root, &(), &mut |path, node| drop(paths.insert(path.clone(), node)))?;
+    record_tree(workspace, from, &remaining(purged, paths), host)
+}
+
+fn record_tree(
+    workspace: &mut Workspace,
+    from: &ObjectId,
+    paths: &BTreeMap<RelPath, OwnedNode>,
+    host: &dyn Host,
+) -> OpsResult<(ObjectId, (u64, u64))> {
     let files = paths.values().filter(|node| !node.is_directory()).count() as u64;
     let bytes = paths.values().map(bytes_of).sum();
     let batch = workspace.store.batch()?;
-    let root = write_trees(&workspace.store, &batch, &paths)?;
+    let root = write_trees(&workspace.store, &batch, paths)?;
     if root != *from {
         let mut publishing = workspace.begin_publish(host)?;
         publishing.commit(batch, RecordBody::Restore(root), host)?;

@@ -2,13 +2,14 @@
 
 use super::checkout::{self, CheckedOut, Checkout, check_out};
 use super::push::{PushOptions, PushOutcome, record};
+use super::restore::remaining_tree;
 use super::snapshot::{self, SnapshotOptions};
-use super::{Host, OpsError, OpsResult, PushReport, Workspace};
+use super::{Host, OpsError, OpsResult, Purged, PushReport, Workspace};
 use crate::disk::LockMode;
 use crate::format::record::{ChangeCounts, VersionNumber, VersionRecord};
 use crate::id::ObjectId;
 use crate::path::RelPath;
-use crate::tree::{ChangeCounter, diff};
+use crate::tree::{Change, ChangeCounter, diff};
 use crate::version_log::VersionRow;
 use crate::workspace::checkout::{Action, CheckoutPlan};
 use crate::workspace::scan::SkipKind;
@@ -42,6 +43,8 @@ pub struct RollbackPlan {
     pub chmod: Vec<RelPath>,
     /// Paths that differ and are not touched, because the ignore rules exclude them.
     pub left_alone: Vec<RelPath>,
+    /// Paths of the version that were purged, and do not come back.
+    pub purged: Vec<RelPath>,
     /// Bytes that are written.
     pub write_bytes: u64,
 }
@@ -76,6 +79,8 @@ pub struct RollbackOutcome {
     pub conflict_copies: Vec<RelPath>,
     /// Paths that somebody changed after they were written, with what differs.
     pub changed_since: Vec<String>,
+    /// Paths of the version that were purged, and did not come back.
+    pub purged: Vec<RelPath>,
     /// Files that were read back and found equal.
     pub proved_files: u64,
 }
@@ -91,9 +96,20 @@ pub fn rollback_plan(workspace: &mut Workspace, options: &RollbackOptions, host:
     diff(&trees, newest.as_ref(), Some(&snapshot.tree.root), &mut |change| unsaved.add(&change))?;
     let mut changes = Vec::new();
     diff(&trees, Some(&snapshot.tree.root), Some(&target.record.root), &mut |change| changes.push(change))?;
+    let purged = Purged::of(workspace)?;
+    let lost = purged.paths_below(&workspace.store, &target.record.root, &())?;
+    changes = changes.into_iter().filter_map(|change| without_purged(change, &purged)).collect();
     let plan = checkout::plan(workspace, changes)?;
     let unsaved = (newest != Some(snapshot.tree.root)).then(|| unsaved.counts());
-    Ok(describe(options.version, unsaved, &plan))
+    Ok(RollbackPlan { purged: lost, ..describe(options.version, unsaved, &plan) })
+}
+
+/// A change that does not bring back what was purged: then whatever stands in its place goes.
+fn without_purged(change: Change, purged: &Purged) -> Option<Change> {
+    match &change.to {
+        Some(node) if purged.has_node(node) => change.from.is_some().then_some(Change { to: None, ..change }),
+        _ => Some(change),
+    }
 }
 
 fn describe(target: VersionNumber, unsaved: Option<ChangeCounts>, plan: &CheckoutPlan) -> RollbackPlan {
@@ -109,6 +125,7 @@ fn describe(target: VersionNumber, unsaved: Option<ChangeCounts>, plan: &Checkou
         remove: paths_of(&[Action::Remove, Action::RemoveDirectory]),
         chmod: paths_of(&[Action::Chmod]),
         left_alone: plan.left_alone().iter().map(|left| left.path.clone()).collect(),
+        purged: Vec::new(),
         write_bytes: plan.totals().write_bytes,
     }
 }
@@ -121,15 +138,21 @@ fn describe(target: VersionNumber, unsaved: Option<ChangeCounts>, plan: &Checkou
 /// brings the rollback to its end.
 pub fn rollback(workspace: &mut Workspace, options: &RollbackOptions, host: &dyn Host) -> OpsResult<RollbackOutcome> {
     let _changing = workspace.lock_checkout(LockMode::Exclusive, host)?;
-    let target = workspace.usable_version(options.version)?;
+    let mut target = workspace.usable_version(options.version)?;
     let trigger = format!("{TRIGGER}{}", options.version);
     let (from, saved) = save_present(workspace, &options.by, &format!("before {trigger}"), host)?;
+    let purged = Purged::of(workspace)?;
+    let lost = purged.paths_below(&workspace.store, &target.record.root, &())?;
+    if !lost.is_empty() {
+        let (root, (files, bytes)) = remaining_tree(workspace, &from, &purged, &target.record.root, host)?;
+        target.record = VersionRecord { root, files, bytes, ..target.record };
+    }
     if from == target.record.root {
-        return Ok(nothing_to_do(options.version, saved));
+        return Ok(RollbackOutcome { purged: lost, ..nothing_to_do(options.version, saved) });
     }
     let checkout = Checkout { from, to: target.record.root, version: appended(&target, &options.by, trigger) };
     let (done, version) = check_out(workspace, &checkout, host)?;
-    Ok(outcome(options.version, Some(version.number), saved, done))
+    Ok(RollbackOutcome { purged: lost, ..outcome(options.version, Some(version.number), saved, done) })
 }
 
 /// The version that was the newest before the last rollback.
@@ -193,6 +216,7 @@ fn outcome(target: VersionNumber, version: Option<VersionNumber>, saved: Option<
         kept: done.kept,
         conflict_copies: done.conflict_copies,
         changed_since: done.changed_since,
+        purged: Vec::new(),
         proved_files: done.proved_files,
     }
 }

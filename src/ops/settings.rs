@@ -34,6 +34,9 @@ pub struct Settings {
     /// The folder that holds the store when it is not this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<PathBuf>,
+    /// The bound of the history in bytes: a push that leaves it larger drops versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget_bytes: Option<u64>,
 }
 
 impl Default for Settings {
@@ -45,6 +48,7 @@ impl Default for Settings {
             agent_id: None,
             include_git: false,
             store: None,
+            budget_bytes: None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::workspace::{Workspace, decode, log_position};
-use super::{Host, OpsError, OpsResult, Phase};
+use super::{Host, OpsError, OpsResult, Phase, Purged};
 use crate::disk::{Dir, Lock, LockMode, RootOf};
 use crate::format::record::{Record, VersionNumber};
 use crate::format::tree::{Node, Tree};
@@ -43,6 +43,8 @@ pub struct VerifyOutcome {
     pub bytes: u64,
     /// What cannot be brought back.
     pub damaged: Vec<DamagedPath>,
+    /// What was purged on purpose.
+    pub purged: Vec<DamagedPath>,
     /// Places of the segments that are not as they were written. Without a damaged path these hold nothing that is needed.
     pub store_damage: Vec<String>,
     /// What is wrong with the version log.
@@ -61,13 +63,15 @@ pub fn verify(workspace: &mut Workspace, options: &VerifyOptions, host: &dyn Hos
     let log_damage = workspace.log.verify().err().map(|error| error.to_string());
     let versions = live_versions(&workspace.log)?;
     let report = if options.quick { None } else { Some(read_all(&workspace.store, host)?) };
-    let damaged = damaged_paths(&workspace.store, &versions, report.as_ref())?;
+    let purged = Purged::of(workspace)?;
+    let (damaged, purged) = damaged_paths(&workspace.store, &purged, &versions, report.as_ref())?;
     let report = report.unwrap_or_default();
     Ok(VerifyOutcome {
         versions: versions.len() as u64,
         objects: report.whole.len() as u64,
         bytes: report.bytes,
         damaged,
+        purged,
         store_damage: report
             .damages
             .iter()
@@ -108,13 +112,14 @@ pub fn repair(root: &Path, host: &dyn Host) -> OpsResult<RepairOutcome> {
     let log = VersionLog::rebuild(&store_dir, store.tmp(), records.iter().cloned(), log_position(caught.end))?;
     forget_stat_cache(&local)?;
     let versions = live_versions(&log)?;
+    let purged = Purged::in_log(&log, &store)?;
     let report = read_all(&store, host)?;
     Ok(RepairOutcome {
         records: records.len() as u64,
         versions: log.head()?.newest.map_or(0, |newest| newest.0),
         objects: report.whole.len() as u64,
         kept_aside: store_dir.contains("index.db.damaged")?.then(|| store_dir.path_of("index.db.damaged")),
-        still_damaged: damaged_paths(&store, &versions, Some(&report))?,
+        still_damaged: damaged_paths(&store, &purged, &versions, Some(&report))?.0,
     })
 }
 
@@ -140,7 +145,7 @@ fn best_chain(from_segments: Vec<Record>, from_log: Vec<Record>) -> Vec<Record> 
     chain
 }
 
-fn forget_stat_cache(local: &Dir) -> OpsResult<()> {
+pub(super) fn forget_stat_cache(local: &Dir) -> OpsResult<()> {
     match local.open_dir("cache") {
         Ok(cache) => Ok(cache.names()?.iter().try_for_each(|name| cache.remove_file(name))?),
         Err(error) if error.is_not_found() => Ok(()),
@@ -178,27 +183,51 @@ fn log_mismatch(workspace: &Workspace) -> Option<String> {
     (at_head != head.id).then(|| format!("the log has {in_log} entries, the segments {in_segments} that continue each other"))
 }
 
-/// Goes through the trees of all versions, each tree once, and collects what is not whole.
-fn damaged_paths(store: &Store, versions: &[VersionRow], report: Option<&CheckReport>) -> OpsResult<Vec<DamagedPath>> {
-    let mut survey = Survey { store, report, verdicts: HashMap::new() };
-    let mut found: BTreeMap<(RelPath, String), BTreeSet<VersionNumber>> = BTreeMap::new();
+/// Goes through the trees of all versions, each tree once, and collects what is not whole: what is damaged, and what was purged.
+fn damaged_paths(
+    store: &Store,
+    purged: &Purged,
+    versions: &[VersionRow],
+    report: Option<&CheckReport>,
+) -> OpsResult<(Vec<DamagedPath>, Vec<DamagedPath>)> {
+    let mut survey = Survey { store, purged, report, sequence: 0, verdicts: HashMap::new() };
+    let mut found: BTreeMap<(RelPath, Loss), BTreeSet<VersionNumber>> = BTreeMap::new();
     for version in versions {
-        for (path, what) in survey.damages_below(&version.record.root)? {
-            found.entry((path, what)).or_default().insert(version.record.number);
+        survey.sequence = version.sequence;
+        for (path, loss) in survey.damages_below(&version.record.root)? {
+            found.entry((path, loss)).or_default().insert(version.record.number);
         }
     }
-    Ok(found.into_iter().map(|((path, what), versions)| DamagedPath { versions: versions.into_iter().collect(), path, what }).collect())
+    let (mut damaged, mut lost) = (Vec::new(), Vec::new());
+    for ((path, loss), versions) in found {
+        let (list, what) = match loss {
+            Loss::Damage(what) => (&mut damaged, what),
+            Loss::Purged => (&mut lost, "its content was purged".to_owned()),
+        };
+        list.push(DamagedPath { versions: versions.into_iter().collect(), path, what });
+    }
+    Ok((damaged, lost))
+}
+
+/// Why a path cannot be brought back.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Loss {
+    Damage(String),
+    Purged,
 }
 
 struct Survey<'a> {
     store: &'a Store,
+    purged: &'a Purged,
     report: Option<&'a CheckReport>,
+    /// Place in the log of the version at work.
+    sequence: u64,
     /// Trees that were gone through: `true` when everything below is whole.
     verdicts: HashMap<ObjectId, bool>,
 }
 
 impl Survey<'_> {
-    fn damages_below(&mut self, root: &ObjectId) -> OpsResult<Vec<(RelPath, String)>> {
+    fn damages_below(&mut self, root: &ObjectId) -> OpsResult<Vec<(RelPath, Loss)>> {
         let mut damages = Vec::new();
         // Trees on the way down, and in the order of their completion: a tree is whole when all below it are.
         let mut pending = vec![(RelPath::root(), *root)];
@@ -209,7 +238,7 @@ impl Survey<'_> {
             }
             opened.push((id, damages.len()));
             match self.tree(&id)? {
-                Err(what) => damages.push((path, what)),
+                Err(what) => damages.push((path, Loss::Damage(what))),
                 Ok(tree) => self.look_at(&path, &tree, &mut damages, &mut pending)?,
             }
         }
@@ -223,7 +252,7 @@ impl Survey<'_> {
         &self,
         path: &RelPath,
         tree: &Tree,
-        damages: &mut Vec<(RelPath, String)>,
+        damages: &mut Vec<(RelPath, Loss)>,
         pending: &mut Vec<(RelPath, ObjectId)>,
     ) -> OpsResult<()> {
         for entry in tree.entries() {
@@ -231,7 +260,8 @@ impl Survey<'_> {
             match entry.node {
                 Node::Directory { id, .. } => pending.push((path, id)),
                 Node::File { id, .. } if !self.is_whole(ObjectKind::Blob, &id)? => {
-                    damages.push((path, format!("its content {} is damaged or missing", id.short())));
+                    let damage = || Loss::Damage(format!("its content {} is damaged or missing", id.short()));
+                    damages.push((path, if self.purged.explains(&id, self.sequence) { Loss::Purged } else { damage() }));
                 }
                 Node::File { .. } | Node::Symlink { .. } => {}
             }

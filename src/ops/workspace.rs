@@ -90,6 +90,11 @@ impl Workspace {
         &self.settings
     }
 
+    /// What has just been written as the settings counts from here on.
+    pub(super) fn replace_settings(&mut self, settings: Settings) {
+        self.settings = settings;
+    }
+
     /// The object store.
     pub fn store(&self) -> &Store {
         &self.store

@@ -37,6 +37,10 @@ pub(super) fn compare<'a, C: Contents>(
         return Ok(Comparison::Equal);
     }
     let (old_bytes, new_bytes) = (recorded_bytes(old), recorded_bytes(new));
+    let is_gone = |side, place: Option<PlaceRef<'_>>| place.is_some_and(|(_, node)| contents.is_gone(side, node));
+    if is_gone(Side::Old, old) || is_gone(Side::New, new) {
+        return Ok(Comparison::Sizes { why: NotText::Purged, old_bytes, new_bytes });
+    }
     if old_bytes.max(new_bytes) > DIFF_FILE_BYTES_MAX {
         return Ok(Comparison::Sizes { why: NotText::TooLarge, old_bytes, new_bytes });
     }

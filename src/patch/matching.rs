@@ -95,8 +95,9 @@ pub(super) fn match_similar<C: Contents>(
     contents: &C,
     matching: &mut Matching,
 ) -> Result<(), C::Error> {
-    let open_removed = candidates(removed, |index| !matching.is_taken[index]);
-    let open_added = candidates(added, |index| matching.origins[index].is_none());
+    let is_there = |side, place: &Place| !contents.is_gone(side, &place.node);
+    let open_removed = candidates(removed, |index| !matching.is_taken[index] && is_there(Side::Old, &removed[index]));
+    let open_added = candidates(added, |index| matching.origins[index].is_none() && is_there(Side::New, &added[index]));
     let (open_removed, open_added) = (with_counterpart(&open_removed, &open_added), with_counterpart(&open_added, &open_removed));
     let pairs_max = open_removed.len().saturating_mul(open_added.len());
     // With nothing to compare, not even the tables for comparing need be made.

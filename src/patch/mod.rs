@@ -69,6 +69,11 @@ pub trait Contents {
     /// The content of the file that stands at this path on this side. Asked only for regular files of at most
     /// [`DIFF_FILE_BYTES_MAX`](crate::limits::DIFF_FILE_BYTES_MAX); targets of links stand in their nodes.
     fn read(&self, side: Side, path: &RelPath, node: &OwnedNode) -> Result<Vec<u8>, Self::Error>;
+
+    /// Whether the content of this file is gone for good: then it is named and not read.
+    fn is_gone(&self, _side: Side, _node: &OwnedNode) -> bool {
+        false
+    }
 }
 
 #[cfg(test)]

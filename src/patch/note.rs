@@ -13,7 +13,7 @@ use crate::tree::OwnedNode;
 pub(super) fn put_sizes(out: &mut Vec<u8>, change: &FileChange, why: NotText, old_bytes: u64, new_bytes: u64) {
     let (kind, reason) = match why {
         NotText::Binary => ("Binary file", String::new()),
-        NotText::TooLarge => ("File", format!("; {why}")),
+        NotText::TooLarge | NotText::Purged => ("File", format!("; {why}")),
     };
     let name = quote("", change.path());
     let sizes = readable_size_change(old_bytes, new_bytes);

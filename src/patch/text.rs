@@ -22,6 +22,9 @@ pub enum NotText {
     /// One of them has more than [`DIFF_FILE_BYTES_MAX`] bytes or [`DIFF_FILE_LINES_MAX`] lines.
     #[error("too large to compare line by line")]
     TooLarge,
+    /// The content of one of them was purged.
+    #[error("purged")]
+    Purged,
 }
 
 /// How many lines came and went.

@@ -59,6 +59,44 @@ impl Store {
     }
 }
 
+/// What a frame holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FrameHolds<'a> {
+    /// These objects, by ids that were computed from what it decodes to. A chunk list counts as the content that it lists.
+    Objects(&'a ObjectKind, &'a [ObjectId]),
+    /// An entry of the version log.
+    Record,
+    /// Nothing that could be decoded.
+    Damaged(String),
+}
+
+impl Store {
+    /// Decodes every frame of every segment and says what it holds: `visit` gets the segment, the frame's place in it, and its
+    /// objects. It may end the walk by returning `false`.
+    pub fn each_frame(&self, visit: &mut dyn FnMut(u32, std::ops::Range<u64>, FrameHolds<'_>) -> bool) -> StoreResult<()> {
+        self.steps(Position::default(), &mut |step| {
+            let goes_on = match step {
+                Step::Broken { segment, offset } => {
+                    visit(segment, offset..offset + 1, FrameHolds::Damaged("no whole frame begins here".to_owned()))
+                }
+                Step::Frame { location, frame } => {
+                    let start = u64::from(location.offset());
+                    let range = start..start + frame.frame_bytes as u64;
+                    let kind = frame.header.kind;
+                    let found = (kind != ObjectKind::Record).then(|| self.with_idle_reader(|reader| reader.ids_at(location)));
+                    let holds = match &found {
+                        None => FrameHolds::Record,
+                        Some(Ok(ids)) => FrameHolds::Objects(&kind, ids),
+                        Some(Err(error)) => FrameHolds::Damaged(error.to_string()),
+                    };
+                    visit(location.segment(), range, holds)
+                }
+            };
+            if goes_on { Ok(()) } else { Err(super::StoreError::Source(std::io::ErrorKind::Interrupted.into())) }
+        })
+    }
+}
+
 #[derive(Default)]
 struct Check {
     report: CheckReport,

@@ -27,8 +27,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 pub use batch::{Batch, Published, When};
-pub use check::{CheckReport, Damage};
-pub use collect::{Collected, Effort, LiveSet, Rewritten, SegmentUse};
+pub use check::{CheckReport, Damage, FrameHolds};
+pub use collect::{Collected, Costs, Effort, LiveSet, Rewritten, SegmentUse};
 pub use location::{Location, Position};
 pub use pin::{NoPins, Pin};
 pub use reader::Reader;

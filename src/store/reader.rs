@@ -269,6 +269,16 @@ impl<'s> Reader<'s> {
         self.decode_chain(location, Extent::Whole)
     }
 
+    /// The ids of what is in a frame, computed from the contents. Of a chunk list the id that it names.
+    pub(super) fn ids_at(&mut self, location: Location) -> StoreResult<Vec<ObjectId>> {
+        let decoded = self.decode_whole(location)?;
+        if decoded.header.content == Content::ChunkList {
+            return Ok(vec![ChunkList::decode(&decoded.content)?.whole]);
+        }
+        let ranges = (0..decoded.header.members() as u16).filter_map(|member| decoded.header.member_range(member));
+        Ok(ranges.map(|range| ObjectId::of(decoded.header.kind, &decoded.content[range])).collect())
+    }
+
     /// Decodes a frame, and the frames its deltas need, without recursion.
     fn decode_chain(&mut self, location: Location, extent: Extent) -> StoreResult<Decoded> {
         let collections = self.store.known_collections();

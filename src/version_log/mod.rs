@@ -47,7 +47,7 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 
 use crate::disk::Dir;
-use crate::format::record::{Record, VersionNumber};
+use crate::format::record::{PurgeRecord, Record, VersionNumber};
 use place::Place;
 
 /// An open index of the version log.
@@ -228,6 +228,14 @@ impl VersionLog {
     /// As [`VersionLog::head`].
     pub fn prune_reasons(&self, first: VersionNumber, last: VersionNumber) -> Result<BTreeMap<VersionNumber, String>, LogError> {
         read::prune_reasons(&self.conn, first, last)
+    }
+
+    /// All purges, the oldest first, each with its place in the log.
+    ///
+    /// # Errors
+    /// As [`VersionLog::head`].
+    pub fn purges(&self) -> Result<Vec<(u64, PurgeRecord)>, LogError> {
+        read::purges(&self.conn)
     }
 
     /// All records from the first up to the last that is sound and chained to it.

@@ -9,7 +9,7 @@ use super::head::LogHead;
 use super::mark_table::{self, CheckRow};
 use super::marks::Marks;
 use super::row::{self, BLOBS_BYTES_MAX, LogRow, VersionRow, select_rows, stored};
-use crate::format::record::{Record, RecordBody, VersionNumber};
+use crate::format::record::{PurgeRecord, Record, RecordBody, VersionNumber};
 use crate::id::ObjectId;
 
 /// A move of the active mark.
@@ -111,6 +111,20 @@ pub(super) fn prune_reasons(
 ) -> Result<BTreeMap<VersionNumber, String>, LogError> {
     let transaction = conn.unchecked_transaction()?;
     mark_table::prune_reasons(&transaction, first, last)
+}
+
+/// The purges, the oldest first, each with its place in the log.
+pub(super) fn purges(conn: &Connection) -> Result<Vec<(u64, PurgeRecord)>, LogError> {
+    let mut statement = conn.prepare_cached(select_rows!("version IS NULL ORDER BY sequence"))?;
+    let mut rows = statement.query([BLOBS_BYTES_MAX])?;
+    let mut purges = Vec::new();
+    while let Some(row) = rows.next()? {
+        let Record { sequence, body, .. } = LogRow::read(row)?.record;
+        if let RecordBody::Purge(purge) = body {
+            purges.push((sequence, purge));
+        }
+    }
+    Ok(purges)
 }
 
 /// All records up to the first that is not sound, in order. For whoever saves what can be saved.

@@ -9,6 +9,7 @@ mod run;
 mod search;
 mod shell;
 mod transfer;
+mod upkeep;
 mod value;
 mod workspace;
 
@@ -26,6 +27,7 @@ pub use run::{AtArgs, BisectArgs, command_line};
 pub use search::{GrepArgs, WhenArgs};
 pub use shell::{CompletionArgs, ManArgs, Shell};
 pub use transfer::{DrillArgs, ExportCommand, ExportGitArgs, ExportTarArgs, ImportCommand, ImportGitArgs};
+pub use upkeep::{BudgetArgs, BudgetSize, PurgeArgs};
 pub use value::{RevisionPath, looks_like_version};
 pub use workspace::{CheckIgnoreArgs, DiffArgs, DiffFormArgs, GcArgs, InitArgs, PushArgs, StatusArgs, VerifyArgs, VersionDiffArgs};
 
@@ -111,6 +113,8 @@ pub enum Command {
     Pin(PinArgs),
     Prune(PruneArgs),
     Gc(GcArgs),
+    Purge(PurgeArgs),
+    Budget(BudgetArgs),
     Drill(DrillArgs),
     Completion(CompletionArgs),
     Man(ManArgs),

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use lua_store::ops::{self, DiffOptions, DiffSide, Revision, Workspace};
+use lua_store::ops::{self, DiffForm, DiffOptions, DiffOutcome, DiffSide, Revision, Workspace};
 
 use crate::cli::args::{DiffArgs, DiffFormArgs, VersionDiffArgs, looks_like_version};
 use crate::cli::exit::Exit;
@@ -47,7 +47,13 @@ fn compare(
     let outcome = ops::diff(workspace, &options, session.host())?;
     let in_words = |page: &mut _| render::diff::put(page, &outcome, form, terminal::stdout_is_terminal());
     session.answer(|| json::diff::diff(&outcome, from, to, form), in_words)?;
-    Ok(Exit::Done)
+    session.tell_in_words(render::left_out::purged(&outcome.purged));
+    Ok(exit_of(&outcome, form))
+}
+
+/// Where only names are wanted, nothing of what was purged is missing.
+pub(super) fn exit_of(outcome: &DiffOutcome, form: DiffForm) -> Exit {
+    Exit::left_out_if(form != DiffForm::NameOnly && !outcome.purged.is_empty())
 }
 
 /// What the words of a command line mean: `[A [B]] [PATH]…`.

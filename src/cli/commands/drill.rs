@@ -18,5 +18,8 @@ pub fn drill(session: &Session, args: DrillArgs) -> Outcome {
     let options = DrillOptions { versions, scratch: args.to.map(|to| session.folder().join(to)) };
     let drilled = ops::drill(&workspace, &options, session.host())?;
     session.answer(|| json::drill::drilled(&drilled), |page| render::drill::put(page, &drilled))?;
-    Ok(Exit::damage_if(drilled.iter().any(|version| !version.differences.is_empty())))
+    if drilled.iter().any(|version| !version.differences.is_empty()) {
+        return Ok(Exit::Damage);
+    }
+    Ok(Exit::left_out_if(drilled.iter().any(|version| !version.purged.is_empty())))
 }

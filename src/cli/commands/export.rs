@@ -36,14 +36,16 @@ pub fn tar(session: &Session, args: ExportTarArgs) -> Outcome {
     let workspace = session.open()?;
     let options = ExportTarOptions { version: workspace.resolve(&args.version)?, level: args.level };
     let Some(file) = to else {
-        ops::export_tar(&workspace, options, &mut output::stream(), session.host())?;
-        return Ok(Exit::Done);
+        let outcome = ops::export_tar(&workspace, options, &mut output::stream(), session.host())?;
+        session.tell_in_words(render::left_out::purged(&outcome.purged));
+        return Ok(Exit::left_out_if(!outcome.purged.is_empty()));
     };
     let outcome = ops::export_tar_to(&workspace, options, &file, session.host())?;
     let elapsed = session.elapsed();
     let in_words = |page: &mut _| render::transfer::put_exported_tar(page, &outcome, &file, elapsed);
     session.answer(|| json::transfer::exported_tar(&outcome, &file, elapsed), in_words)?;
-    Ok(Exit::Done)
+    session.tell_in_words(render::left_out::purged(&outcome.purged));
+    Ok(Exit::left_out_if(!outcome.purged.is_empty()))
 }
 
 /// Where to: a file or folder, or `None` for standard output, which must then be free for it.

@@ -14,13 +14,14 @@ pub fn grep(session: &Session, args: GrepArgs) -> Outcome {
     let options = GrepOptions { query: args.query.query(), versions: args.range(), paths, wanted: args.wanted() };
     let outcome = ops::grep(&workspace, &options, session.host())?;
     session.answer(|| json::search::grep(&outcome), |page| render::grep::put(page, &outcome, args.line_number))?;
+    session.tell_in_words(render::left_out::purged(&outcome.purged));
     let is_default = options.versions.is_none();
     session.tell_in_words(render::grep::remarks(&outcome, is_default, session.elapsed()).into_iter().map(|line| session.named(&line)));
     Ok(exit(&outcome))
 }
 
 fn exit(outcome: &GrepOutcome) -> Exit {
-    match (outcome.too_large.is_empty(), outcome.matches.is_empty()) {
+    match (outcome.too_large.is_empty() && outcome.purged.is_empty(), outcome.matches.is_empty()) {
         (false, _) => Exit::LeftOut,
         (true, true) => Exit::Failed,
         (true, false) => Exit::Done,

@@ -1,6 +1,6 @@
 //! `log`: which versions changed paths.
 
-use lua_store::ops::{self, LogOptions};
+use lua_store::ops::{self, DiffForm, LogOptions};
 
 use crate::cli::args::LogArgs;
 use crate::cli::exit::Exit;
@@ -17,5 +17,9 @@ pub fn log(session: &Session, args: &LogArgs) -> Outcome {
     let active = ops::list(&workspace, Some(1))?.1;
     let in_words = |page: &mut _| render::log::put(page, &entries, options.form, &LocalClock::of_system(), terminal::stdout_is_terminal());
     session.answer(|| json::past::log(&entries, active, options.form), in_words)?;
-    Ok(Exit::Done)
+    let mut purged: Vec<_> = entries.iter().flat_map(|entry| &entry.diff.purged).cloned().collect();
+    purged.sort_unstable();
+    purged.dedup();
+    session.tell_in_words(render::left_out::purged(&purged));
+    Ok(Exit::left_out_if(options.form != DiffForm::NameOnly && !purged.is_empty()))
 }

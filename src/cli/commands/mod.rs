@@ -3,6 +3,7 @@
 mod at;
 mod bisect;
 mod blame;
+mod budget;
 mod cat;
 mod check_ignore;
 mod diff;
@@ -18,6 +19,7 @@ mod ls;
 mod marks;
 mod promote;
 mod prune;
+mod purge;
 mod push;
 mod restore;
 mod rollback;
@@ -58,6 +60,8 @@ pub fn run(session: &Session, command: Command) -> Outcome {
         Command::Pin(args) => marks::pin(session, &args),
         Command::Prune(args) => prune::prune(session, args),
         Command::Gc(args) => gc::gc(session, &args),
+        Command::Budget(args) => budget::budget(session, &args),
+        Command::Purge(args) => purge::purge(session, &args),
         Command::Completion(args) => shell::completion(session, &args),
         Command::Man(args) => shell::man(session, args),
         Command::Drill(args) => drill::drill(session, args),

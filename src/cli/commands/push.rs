@@ -25,9 +25,12 @@ pub fn push(session: &Session, args: PushArgs) -> Outcome {
     session.answer_in_words(|page| render::push::put(page, &outcome, circumstances.elapsed))?;
     session.tell_in_words(render::left_out::lines(report));
     let check = check.map(|command| run_check(session, &mut workspace, &outcome, command)).transpose()?.flatten();
-    session.answer_in_json(|| json::push::push(&outcome, check.as_ref(), circumstances))?;
+    // Behind everything else: the version is there, and green if it is.
+    let budget = if matches!(outcome, PushOutcome::Made { .. }) { super::budget::keep(session, &mut workspace)? } else { None };
+    session.answer_in_json(|| json::push::push(&outcome, check.as_ref(), budget.as_ref(), circumstances))?;
     let is_checked = check.is_none_or(|check| check.passed());
-    Ok(if is_checked { Exit::left_out_if(!report.is_complete()) } else { Exit::CheckFailed })
+    let is_complete = report.is_complete() && budget.is_none_or(|budget| budget.is_kept());
+    Ok(if is_checked { Exit::left_out_if(!is_complete) } else { Exit::CheckFailed })
 }
 
 /// Checks the version that the workspace is as it is; `None` when there is none because there was nothing to record.

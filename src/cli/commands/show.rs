@@ -2,8 +2,8 @@
 
 use lua_store::ops::{self, ShowOptions};
 
+use super::diff::exit_of;
 use crate::cli::args::ShowVersionArgs;
-use crate::cli::exit::Exit;
 use crate::cli::failure::Outcome;
 use crate::cli::render::time::LocalClock;
 use crate::cli::session::Session;
@@ -18,5 +18,6 @@ pub fn show(session: &Session, args: &ShowVersionArgs) -> Outcome {
         render::show::put_with_changes(page, &outcome, options.form, &LocalClock::of_system(), terminal::stdout_is_terminal());
     };
     session.answer(|| json::past::show(&outcome, options.form), in_words)?;
-    Ok(Exit::Done)
+    session.tell_in_words(render::left_out::purged(&outcome.diff.purged));
+    Ok(exit_of(&outcome.diff, options.form))
 }

@@ -19,10 +19,11 @@ pub fn when(session: &Session, args: WhenArgs) -> Outcome {
     let in_words = |page: &mut _| render::when::put(page, &outcome, &program, &LocalClock::of_system());
     session.answer(|| json::search::when(&outcome, active, &program), in_words)?;
     session.tell_in_words(render::grep::too_large(&outcome.too_large));
+    session.tell_in_words(render::left_out::purged(&outcome.purged));
     if outcome.presences.is_empty() {
         session.tell_in_words(["no version has it".to_owned()]);
     }
-    Ok(match (outcome.too_large.is_empty(), outcome.presences.is_empty()) {
+    Ok(match (outcome.too_large.is_empty() && outcome.purged.is_empty(), outcome.presences.is_empty()) {
         (false, _) => Exit::LeftOut,
         (true, true) => Exit::Failed,
         (true, false) => Exit::Done,

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Answer;
 use super::change::JsonChange;
-use super::path::{hexadecimal_unless_text, lossy};
+use super::path::{JsonPath, all, hexadecimal_unless_text, lossy};
 
 /// What differs between two sides.
 #[derive(Debug, Serialize)]
@@ -26,6 +26,9 @@ pub struct Differences {
     files: Vec<DiffFile>,
     #[serde(flatten)]
     patch: Option<Patch>,
+    /// Paths whose contents were purged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    purged: Vec<JsonPath>,
 }
 
 impl Differences {
@@ -34,7 +37,7 @@ impl Differences {
         let mut extents = outcome.extents.iter().map(JsonExtent::from);
         let files = outcome.files.iter().map(|change| DiffFile { change: change.into(), extent: extents.next() }).collect();
         let patch = || Patch { patch: lossy(&outcome.patch), patch_bytes: hexadecimal_unless_text(&outcome.patch) };
-        Self { files, patch: (form == DiffForm::Patch).then(patch) }
+        Self { files, patch: (form == DiffForm::Patch).then(patch), purged: all(&outcome.purged) }
     }
 }
 
@@ -97,7 +100,7 @@ mod tests {
         };
         let files = vec![FileChange::Renamed { from: place("a"), to: place("b"), similarity_percent: 90 }];
         let extents = vec![Extent::Lines(LineCounts { insertions: 1, deletions: 2 })];
-        let outcome = DiffOutcome { files, extents, patch: b"x\n".to_vec() };
+        let outcome = DiffOutcome { files, extents, patch: b"x\n".to_vec(), ..DiffOutcome::default() };
         let shown = |form| text(&diff(&outcome, Some(VersionNumber(3)), DiffSide::Workspace, form));
         let file = r#"{"path":"b","status":"renamed","from":{"path":"a"},"insertions":1,"deletions":2}"#;
         assert_eq!(shown(DiffForm::Stat), format!(r#"{{"format":1,"from":3,"to":null,"files":[{file}]}}"#));

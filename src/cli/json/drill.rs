@@ -3,6 +3,7 @@
 use lua_store::ops::DrilledVersion;
 use serde::Serialize;
 
+use super::path::{JsonPath, all};
 use super::{Answer, milliseconds};
 
 /// How the drill went.
@@ -20,6 +21,8 @@ struct Drilled<'a> {
     directories: u64,
     bytes: u64,
     differences: &'a [String],
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    purged: Vec<JsonPath>,
     elapsed_ms: u64,
 }
 
@@ -33,6 +36,7 @@ pub fn drilled(drilled: &[DrilledVersion]) -> Answer<Drill<'_>> {
         directories: drilled.directories,
         bytes: drilled.bytes,
         differences: &drilled.differences,
+        purged: all(&drilled.purged),
         elapsed_ms: milliseconds(drilled.elapsed),
     });
     Answer::new(Drill { ok: drilled.iter().all(one), drilled: rows.collect() })

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Answer;
 use super::marks::Check;
+use super::path::{JsonPath, all};
 use crate::cli::render::time::rfc_3339;
 
 /// A version.
@@ -75,6 +76,9 @@ struct Marked<'a> {
     pinned: bool,
     /// Whether its last check passed; `null` when it was never checked.
     passed: Option<bool>,
+    /// Paths whose contents were purged; only where a single version is shown.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    purged: Vec<JsonPath>,
 }
 
 impl<'a> Marked<'a> {
@@ -85,6 +89,7 @@ impl<'a> Marked<'a> {
             labels: &version.labels,
             pinned: version.pinned,
             passed: version.passed,
+            purged: all(&version.purged),
         }
     }
 }
@@ -192,13 +197,14 @@ mod tests {
             left_out: 6,
         };
         let row = VersionRow { record, sequence: 7, created_ms: 1000, id: ObjectId::ZERO, deleted: false };
-        let version = MarkedVersion { row, labels: vec!["x".into()], pinned: false, passed: Some(true), pruned: None };
+        let version = MarkedVersion { row, labels: vec!["x".into()], pinned: false, passed: Some(true), pruned: None, purged: Vec::new() };
         let zeros = "0".repeat(64);
         let expected = format!(
             concat!(
-                r#"{{"format":1,"active":5,"versions":[{{"version":5,"active":true,"deleted":false,"pruned":null,"labels":["x"],"pinned":false,"passed":true,"#,
+                r#"{{"format":1,"active":5,"versions":[{{"version":5,"active":true,"deleted":false,"#,
                 r#""created_ms":1000,"created":"1970-01-01T00:00:01Z","by":"ada","triggered_by":"push","message":"a\nb","#,
-                r#""tree":"{}","added":1,"changed":2,"removed":3,"files":4,"bytes":5,"left_out":6}}]}}"#
+                r#""tree":"{}","added":1,"changed":2,"removed":3,"files":4,"bytes":5,"left_out":6,"#,
+                r#""pruned":null,"labels":["x"],"pinned":false,"passed":true}}]}}"#
             ),
             zeros
         );

@@ -3,6 +3,7 @@
 //!
 //! Times are given twice: in milliseconds since 1970-01-01 UTC, and as RFC 3339 in UTC. For paths see [`path`].
 
+pub mod budget;
 pub mod change;
 pub mod diff;
 pub mod drill;
@@ -12,6 +13,7 @@ pub mod marks;
 pub mod past;
 pub mod path;
 pub mod prune;
+pub mod purge;
 pub mod push;
 pub mod rollback;
 pub mod run;

@@ -105,11 +105,14 @@ struct JsonEntry {
     target: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     target_bytes: Option<String>,
+    /// Whether its content was purged.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    purged: bool,
 }
 
 impl JsonEntry {
-    fn new(path: JsonPath, node: &OwnedNode) -> Self {
-        let plain = Self { path, kind: "link", mode: None, bytes: None, hash: None, target: None, target_bytes: None };
+    fn new(path: JsonPath, node: &OwnedNode, purged: bool) -> Self {
+        let plain = Self { path, kind: "link", mode: None, bytes: None, hash: None, target: None, target_bytes: None, purged };
         let octal = |mode: u16| Some(format!("{mode:04o}"));
         match node {
             OwnedNode::File { mode, bytes, id } => {
@@ -123,7 +126,11 @@ impl JsonEntry {
 
 /// The answer of `ls` and `tree`.
 pub fn entries(place: &VersionPath, outcome: &EntriesOutcome) -> Answer<Entries> {
-    let entries = outcome.entries.iter().map(|entry| JsonEntry::new((&entry.path).into(), &entry.node)).collect();
+    let entries = outcome
+        .entries
+        .iter()
+        .map(|entry| JsonEntry::new((&entry.path).into(), &entry.node, outcome.purged.has_node(&entry.node)))
+        .collect();
     Answer::new(Entries { version: place.version.0, folder: (&outcome.folder).into(), entries })
 }
 

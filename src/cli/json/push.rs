@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use lua_store::format::record::CheckRecord;
 use lua_store::id::ObjectId;
-use lua_store::ops::{LeftOutByRule, PushOutcome, PushReport};
+use lua_store::ops::{BudgetOutcome, LeftOutByRule, PushOutcome, PushReport};
 use serde::Serialize;
 
+use super::budget::Kept;
 use super::change::JsonChange;
 use super::marks::Check;
 use super::path::JsonPath;
@@ -40,6 +41,9 @@ pub struct Push<'a> {
     /// The check that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     check: Option<Check<'a>>,
+    /// What was done to keep the budget.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget: Option<Kept>,
 }
 
 /// What cannot be told from the outcome alone.
@@ -56,7 +60,12 @@ pub struct Circumstances {
 }
 
 /// The answer of `push`.
-pub fn push<'a>(outcome: &'a PushOutcome, check: Option<&'a CheckRecord>, circumstances: Circumstances) -> Answer<Push<'a>> {
+pub fn push<'a>(
+    outcome: &'a PushOutcome,
+    check: Option<&'a CheckRecord>,
+    budget: Option<&'a BudgetOutcome>,
+    circumstances: Circumstances,
+) -> Answer<Push<'a>> {
     let (version, changed, report) = match outcome {
         PushOutcome::Made { version, report, .. } | PushOutcome::WouldMake { version, report } => (Some(*version), true, report),
         PushOutcome::Unchanged { newest, report } => (*newest, false, report),
@@ -79,6 +88,7 @@ pub fn push<'a>(outcome: &'a PushOutcome, check: Option<&'a CheckRecord>, circum
         left_out: LeftOut::new(report),
         elapsed_ms: milliseconds(circumstances.elapsed),
         check: check.map(Check::from),
+        budget: budget.map(Kept::from),
     })
 }
 
@@ -160,6 +170,6 @@ mod tests {
             r#""left_out":[{"path":"s","reason":"a socket"}],"left_out_total":1,"#,
             r#""rules":[{"rule":"built in","files":1,"bytes":2,"directories":3}],"elapsed_ms":1}"#
         );
-        assert_eq!(text(&push(&outcome, None, circumstances)), expected);
+        assert_eq!(text(&push(&outcome, None, None, circumstances)), expected);
     }
 }

@@ -23,6 +23,8 @@ pub struct Plan {
     /// Paths of which only permission bits change.
     chmod: Vec<JsonPath>,
     left_alone: Vec<JsonPath>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    purged: Vec<JsonPath>,
 }
 
 #[derive(Debug, Serialize)]
@@ -49,6 +51,7 @@ pub fn plan(plan: &RollbackPlan) -> Answer<Plan> {
         remove: path::all(&plan.remove),
         chmod: path::all(&plan.chmod),
         left_alone: path::all(&plan.left_alone),
+        purged: path::all(&plan.purged),
     })
 }
 
@@ -72,6 +75,8 @@ pub struct Rollback<'a> {
     kept: Vec<JsonPath>,
     /// Where bytes are now that somebody wrote meanwhile.
     conflict_copies: Vec<JsonPath>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    purged: Vec<JsonPath>,
     /// Paths that somebody changed after they were written, with what differs.
     changed_since: &'a [String],
     elapsed_ms: u64,
@@ -91,6 +96,7 @@ pub fn rollback(outcome: &RollbackOutcome, elapsed: Duration) -> Answer<Rollback
         left_alone: path::all(&outcome.left_alone),
         kept: path::all(&outcome.kept),
         conflict_copies: path::all(&outcome.conflict_copies),
+        purged: path::all(&outcome.purged),
         changed_since: &outcome.changed_since,
         elapsed_ms: milliseconds(elapsed),
     })
@@ -110,6 +116,8 @@ pub struct Restore {
     /// The version that was made, with the restored paths in the workspace.
     appended: Option<u64>,
     conflict_copies: Vec<JsonPath>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    purged: Vec<JsonPath>,
     /// What would be written; only in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     planned: Option<Vec<JsonPath>>,
@@ -127,6 +135,7 @@ pub fn restore(outcome: &RestoreOutcome, to: Option<&Path>, dry_run: bool, elaps
         saved: outcome.saved.map(|saved| saved.0),
         appended: outcome.appended.map(|appended| appended.0),
         conflict_copies: path::all(&outcome.conflict_copies),
+        purged: path::all(&outcome.purged),
         planned: dry_run.then(|| path::all(&outcome.planned)),
         elapsed_ms: milliseconds(elapsed),
     })

@@ -19,6 +19,8 @@ pub struct Grep {
     bytes: u64,
     matches: Vec<JsonMatch>,
     too_large: Vec<JsonPath>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    purged: Vec<JsonPath>,
 }
 
 #[derive(Debug, Serialize)]
@@ -71,6 +73,7 @@ pub fn grep(outcome: &GrepOutcome) -> Answer<Grep> {
         bytes: outcome.bytes,
         matches: outcome.matches.iter().map(JsonMatch::from).collect(),
         too_large: all(&outcome.too_large),
+        purged: all(&outcome.purged),
     })
 }
 
@@ -79,6 +82,8 @@ pub fn grep(outcome: &GrepOutcome) -> Answer<Grep> {
 pub struct When<'a> {
     presences: Vec<JsonPresence<'a>>,
     too_large: Vec<JsonPath>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    purged: Vec<JsonPath>,
 }
 
 #[derive(Debug, Serialize)]
@@ -101,7 +106,7 @@ struct JsonPresence<'a> {
 /// The answer of `when`.
 pub fn when<'a>(outcome: &'a WhenOutcome, active: Option<VersionNumber>, program: &str) -> Answer<When<'a>> {
     let presences = outcome.presences.iter().map(|presence| json_presence(presence, active, program)).collect();
-    Answer::new(When { presences, too_large: all(&outcome.too_large) })
+    Answer::new(When { presences, too_large: all(&outcome.too_large), purged: all(&outcome.purged) })
 }
 
 fn json_presence<'a>(presence: &'a Presence, active: Option<VersionNumber>, program: &str) -> JsonPresence<'a> {

@@ -90,6 +90,7 @@ pub struct ExportedGit<'a> {
     empty_directories: u64,
     other_modes: u64,
     git_paths: u64,
+    purged: u64,
     elapsed_ms: u64,
 }
 
@@ -106,6 +107,7 @@ pub fn exported_git<'a>(outcome: &'a ExportGitOutcome, folder: &Path, elapsed: D
         empty_directories: outcome.empty_directories,
         other_modes: outcome.other_modes,
         git_paths: outcome.git_paths,
+        purged: outcome.purged,
         elapsed_ms: milliseconds(elapsed),
     })
 }
@@ -119,6 +121,8 @@ pub struct ExportedTar {
     directories: u64,
     bytes: u64,
     archive_bytes: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    purged: Vec<JsonPath>,
     elapsed_ms: u64,
 }
 
@@ -131,6 +135,7 @@ pub fn exported_tar(outcome: &ExportTarOutcome, file: &Path, elapsed: Duration) 
         directories: outcome.directories,
         bytes: outcome.bytes,
         archive_bytes: outcome.archive_bytes,
+        purged: super::path::all(&outcome.purged),
         elapsed_ms: milliseconds(elapsed),
     })
 }

@@ -16,6 +16,8 @@ pub struct Verify<'a> {
     objects: u64,
     bytes: u64,
     damaged: Vec<Damaged<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    purged: Vec<Damaged<'a>>,
     store_damage: &'a [String],
     log_damage: Option<&'a str>,
     elapsed_ms: u64,
@@ -37,6 +39,7 @@ pub fn verify(outcome: &VerifyOutcome, elapsed: Duration) -> Answer<Verify<'_>> 
         objects: outcome.objects,
         bytes: outcome.bytes,
         damaged: damaged(&outcome.damaged),
+        purged: damaged(&outcome.purged),
         store_damage: &outcome.store_damage,
         log_damage: outcome.log_damage.as_deref(),
         elapsed_ms: milliseconds(elapsed),

@@ -4,9 +4,9 @@ use lua_store::ops::DrilledVersion;
 use lua_store::patch::readable_size;
 
 use super::count::counted;
-use super::escape;
-use super::page::{ADDED, Page, REMOVED};
+use super::page::{ADDED, FAINT, Page, REMOVED};
 use super::time::duration;
+use super::{change, escape};
 
 /// Differences of one version that are shown.
 const DIFFERENCES_SHOWN_MAX: usize = 100;
@@ -15,6 +15,9 @@ const DIFFERENCES_SHOWN_MAX: usize = 100;
 pub fn put(page: &mut Page, drilled: &[DrilledVersion]) {
     for version in drilled {
         put_differences(page, version);
+        for path in &version.purged {
+            page.line(format_args!("{} {}", page.paint(FAINT, "purged, and not brought back:"), change::path_alone(path)));
+        }
         let verdict = match version.differences.is_empty() {
             true => page.paint(ADDED, "came back whole"),
             false => page.paint(REMOVED, "did not come back as it was"),

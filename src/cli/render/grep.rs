@@ -87,7 +87,7 @@ mod tests {
             found("b\n", Matched::Count(3)),
             found("c", Matched::Binary),
         ];
-        let outcome = GrepOutcome { versions: Vec::new(), matches, contents: 0, bytes: 0, too_large: Vec::new() };
+        let outcome = GrepOutcome { versions: Vec::new(), matches, contents: 0, bytes: 0, ..GrepOutcome::default() };
         let mut page = Page::new(Paint::Plain, None);
         put(&mut page, &outcome, true);
         let expected = "\

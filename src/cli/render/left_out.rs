@@ -2,6 +2,7 @@
 
 use lua_store::ops::{LeftOutByRule, PushReport};
 use lua_store::patch::readable_size;
+use lua_store::path::RelPath;
 
 use super::count::counted;
 use super::escape;
@@ -36,6 +37,11 @@ fn extent(rules: &[&LeftOutByRule]) -> String {
     }
 }
 
+/// One line for each path whose content was purged.
+pub fn purged(paths: &[RelPath]) -> Vec<String> {
+    paths.iter().map(|path| format!("purged, and left out: {}", escape::path(path.as_bytes()))).collect()
+}
+
 /// One line for each path that could not be recorded or is not certain.
 pub fn lines(report: &PushReport) -> Vec<String> {
     let PushReport { skipped, skipped_total, unstable, .. } = report;
@@ -52,7 +58,6 @@ pub fn lines(report: &PushReport) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use lua_store::ops::SkippedPath;
-    use lua_store::path::RelPath;
     use lua_store::workspace::scan::SkipKind;
 
     use super::super::page::Paint;

@@ -108,7 +108,7 @@ mod tests {
             left_out: number % 2,
         };
         let row = VersionRow { record, sequence: number, created_ms: 1_767_323_045_000, id: ObjectId::ZERO, deleted: number == 2 };
-        MarkedVersion { row, labels: Vec::new(), pinned: false, passed: None, pruned: None }
+        MarkedVersion { row, labels: Vec::new(), pinned: false, passed: None, pruned: None, purged: Vec::new() }
     }
 
     fn shown(rows: &[MarkedVersion], room: Option<usize>) -> String {

@@ -14,7 +14,8 @@ pub fn put(page: &mut Page, outcome: &EntriesOutcome, long: bool) {
     for Entry { path, node } in &outcome.entries {
         let name = name(&below(&outcome.folder, path), node);
         if long {
-            page.line(format_args!("{}  {:>size_columns$}  {name}{}", mode(node), size(node), arrow(node)));
+            let purged = if outcome.purged.has_node(node) { " (purged)" } else { "" };
+            page.line(format_args!("{}  {:>size_columns$}  {name}{}{purged}", mode(node), size(node), arrow(node)));
         } else {
             page.line(name);
         }
@@ -116,7 +117,7 @@ mod tests {
             entry("d/a/z", directory),
             entry("d/b", OwnedNode::Symlink { target: b"a".to_vec() }),
         ];
-        EntriesOutcome { folder: RelPath::new(folder.as_bytes()).unwrap(), entries }
+        EntriesOutcome { folder: RelPath::new(folder.as_bytes()).unwrap(), entries, ..EntriesOutcome::default() }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Answers in words.
 
 pub mod blame;
+pub mod budget;
 pub mod change;
 pub mod count;
 pub mod diff;
@@ -20,6 +21,7 @@ pub mod page;
 pub mod patch;
 pub mod promote;
 pub mod prune;
+pub mod purge;
 pub mod push;
 pub mod restore;
 pub mod rollback;

@@ -27,6 +27,12 @@ pub fn put_plan(page: &mut Page, plan: &RollbackPlan, shown_max: usize) {
         &plan.left_alone,
         shown_max,
     );
+    put_paths(
+        page,
+        &format!("{} purged from it, and not brought back", counted(plan.purged.len() as u64, "path")),
+        &plan.purged,
+        shown_max,
+    );
     if plan.is_empty() {
         page.line("  no file has to change");
     }
@@ -91,6 +97,7 @@ mod tests {
         let paths = |count: usize| (0..count).map(|index| RelPath::new(format!("f{index}").as_bytes()).unwrap()).collect::<Vec<_>>();
         let unsaved = Some(ChangeCounts { added: 1, changed: 2, removed: 0 });
         let plan = RollbackPlan {
+            purged: vec![],
             target: VersionNumber(5),
             unsaved,
             write: paths(3),
@@ -117,6 +124,7 @@ Rollback to v5:
     #[test]
     fn an_outcome_says_what_was_proved() {
         let outcome = RollbackOutcome {
+            purged: vec![],
             target: VersionNumber(5),
             version: Some(VersionNumber(8)),
             saved: Some(VersionNumber(7)),

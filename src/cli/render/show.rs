@@ -5,12 +5,12 @@ use lua_store::ops::{DiffForm, MarkedVersion, ShowOutcome};
 use lua_store::patch::readable_size;
 
 use super::count::{changes_in_words, counted, number};
-use super::diff;
-use super::escape;
 use super::marks::{deleted_in_words, how_it_ended};
 use super::page::{Page, STRONG};
 use super::time::LocalClock;
 use super::width::pad;
+use super::{change, diff, escape};
+use crate::cli::bounds::PATHS_SHOWN_MAX;
 
 /// Columns of the longest label and the space behind it.
 const LABEL_COLUMNS: usize = 14;
@@ -29,6 +29,13 @@ pub fn put(page: &mut Page, version: &MarkedVersion, check: Option<&CheckRecord>
     put_field(page, "holds", &format!("{}, {}", counted(record.files, "file"), readable_size(record.bytes)));
     if record.left_out > 0 {
         put_field(page, "not recorded", &counted(record.left_out, "path"));
+    }
+    for path in version.purged.iter().take(PATHS_SHOWN_MAX) {
+        put_field(page, "purged", &change::path_alone(path));
+    }
+    let more = version.purged.len().saturating_sub(PATHS_SHOWN_MAX) as u64;
+    if more > 0 {
+        put_field(page, "purged", &counted(more, "more path"));
     }
     put_field(page, "hash", &record.root.to_string());
     put_field(page, "log record", &format!("{} {}", number(row.sequence), row.id));

@@ -1,6 +1,6 @@
 //! `diff --stat`: how much changed in each file, as git lays it out.
 
-use lua_store::patch::{Extent, FileChange, LineCounts, StatTotals, readable_size};
+use lua_store::patch::{Extent, FileChange, LineCounts, NotText, StatTotals, readable_size};
 
 use super::change;
 use super::count::counted;
@@ -47,6 +47,7 @@ fn lines(extent: &Extent) -> u64 {
 fn count(extent: &Extent) -> String {
     match extent {
         Extent::Lines(_) => lines(extent).to_string(),
+        Extent::Sizes { why: NotText::Purged, .. } => "purged".to_owned(),
         Extent::Sizes { old_bytes, new_bytes, .. } => format!("{} → {}", readable_size(*old_bytes), readable_size(*new_bytes)),
     }
 }

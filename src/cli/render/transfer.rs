@@ -88,6 +88,7 @@ pub fn exported_git_lines(outcome: &ExportGitOutcome) -> Vec<String> {
     say(outcome.empty_directories, "empty folder", "left out, git holds none");
     say(outcome.other_modes, "file or folder", "permission bits changed to the nearest that git holds");
     say(outcome.git_paths, "path", "left out, git takes nothing named .git");
+    say(outcome.purged, "file", "left out, purged from the history");
     lines.extend(outcome.refused_labels.iter().map(|label| format!("label {}: git takes no such name", escape::text(label))));
     lines
 }

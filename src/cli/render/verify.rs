@@ -7,12 +7,15 @@ use lua_store::ops::{DamagedPath, RepairOutcome, VerifyOutcome};
 use lua_store::patch::readable_size;
 
 use super::count::counted;
-use super::page::{ADDED, Page, REMOVED};
+use super::page::{ADDED, FAINT, Page, REMOVED};
 use super::time::duration;
 use super::{change, escape};
 
 /// Says what was checked and what is damaged.
 pub fn put(page: &mut Page, outcome: &VerifyOutcome, quick: bool, elapsed: Duration) {
+    for DamagedPath { versions, path, .. } in &outcome.purged {
+        page.line(format_args!("{} {} in {}", page.paint(FAINT, "purged:"), change::path_alone(path), ranges(versions)));
+    }
     put_damaged(page, &outcome.damaged);
     outcome.store_damage.iter().for_each(|place| put_damage(page, &format!("the store: {}", escape::text(place))));
     outcome.log_damage.iter().for_each(|what| put_damage(page, &format!("the version log: {}", escape::text(what))));
@@ -49,7 +52,7 @@ fn put_damage(page: &mut Page, words: &str) {
 }
 
 /// Version numbers in order, neighbours joined: `v3–v5, v9`.
-fn ranges(versions: &[VersionNumber]) -> String {
+pub fn ranges(versions: &[VersionNumber]) -> String {
     let mut ranges: Vec<(VersionNumber, VersionNumber)> = Vec::new();
     for &version in versions {
         match ranges.last_mut() {

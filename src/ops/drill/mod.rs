@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 
 use self::scratch::Scratch;
 use super::checkout::StoreContents;
-use super::{Host, OpsError, OpsResult, Phase, Workspace};
+use super::purged::RemainingTrees;
+use super::{Host, OpsError, OpsResult, Phase, Purged, Workspace};
 use crate::disk::{Dir, RootOf};
 use crate::format::record::VersionNumber;
+use crate::path::RelPath;
 use crate::version_log::VersionRow;
 use crate::workspace::checkout::{MaterializeOptions, Watch, WriteError, forget_cached, materialize, read_whole_back};
 
@@ -48,6 +50,8 @@ pub struct DrilledVersion {
     pub bytes: u64,
     /// How long it took.
     pub elapsed: Duration,
+    /// Paths that were purged from it, and so did not come back.
+    pub purged: Vec<RelPath>,
     /// What differs from what the version holds, or why it could not be brought back.
     pub differences: Vec<String>,
 }
@@ -63,7 +67,8 @@ pub fn drill(workspace: &Workspace, options: &DrillOptions, host: &dyn Host) -> 
         None => workspace.store.tmp().clone(),
     };
     Scratch::sweep(&parent)?;
-    rows.iter().map(|row| drill_one(workspace, row, &parent, host)).collect()
+    let purged = Purged::of(workspace)?;
+    rows.iter().map(|row| drill_one(workspace, row, &purged, &parent, host)).collect()
 }
 
 fn picked(workspace: &Workspace, versions: DrillVersions) -> OpsResult<Vec<VersionRow>> {
@@ -99,13 +104,13 @@ fn random_below(end: usize) -> usize {
     (u64::from_le_bytes(bytes) % end as u64) as usize
 }
 
-fn drill_one(workspace: &Workspace, row: &VersionRow, parent: &Dir, host: &dyn Host) -> OpsResult<DrilledVersion> {
+fn drill_one(workspace: &Workspace, row: &VersionRow, purged: &Purged, parent: &Dir, host: &dyn Host) -> OpsResult<DrilledVersion> {
     if host.cancel_flag().load(Ordering::Relaxed) {
         return Err(OpsError::Cancelled);
     }
     let began = Instant::now();
     let scratch = Scratch::make(parent, row.record.number)?;
-    let drilled = bring_back(workspace, row, &scratch, host);
+    let drilled = bring_back(workspace, row, purged, &scratch, host);
     // The scratch goes whatever came of it; the first error counts.
     let cleared = scratch.remove();
     let drilled = drilled?;
@@ -113,26 +118,35 @@ fn drill_one(workspace: &Workspace, row: &VersionRow, parent: &Dir, host: &dyn H
     Ok(DrilledVersion { elapsed: began.elapsed(), ..drilled })
 }
 
-fn bring_back(workspace: &Workspace, row: &VersionRow, scratch: &Scratch, host: &dyn Host) -> OpsResult<DrilledVersion> {
+fn bring_back(workspace: &Workspace, row: &VersionRow, purged: &Purged, scratch: &Scratch, host: &dyn Host) -> OpsResult<DrilledVersion> {
     let (store, root) = (&workspace.store, &row.record.root);
-    let nothing =
-        DrilledVersion { version: row.record.number, files: 0, directories: 0, bytes: 0, elapsed: Duration::ZERO, differences: Vec::new() };
+    let trees = &RemainingTrees { store, purged };
+    let nothing = DrilledVersion {
+        version: row.record.number,
+        files: 0,
+        directories: 0,
+        bytes: 0,
+        elapsed: Duration::ZERO,
+        purged: Vec::new(),
+        differences: Vec::new(),
+    };
     let progress = |_files: u64, bytes: u64| host.progress(Phase::Writing, bytes, Some(row.record.bytes));
     let watch = Watch { progress: &progress, cancel: host.cancel_flag() };
     let options = MaterializeOptions { expected_bytes: Some(row.record.bytes), sync: true, ..MaterializeOptions::default() };
-    let written = match materialize(scratch.folder(), store, root, &StoreContents(store), options, watch, &|_, _| ()) {
+    let written = match materialize(scratch.folder(), trees, root, &StoreContents(store), options, watch, &|_, _| ()) {
         Ok(written) => written,
         Err(error) if is_damage(&error) => return Ok(DrilledVersion { differences: vec![error.to_string()], ..nothing }),
         Err(error) => return Err(error.into()),
     };
     // What is read back is to come from the disk.
-    forget_cached(scratch.folder(), store, root)?;
+    forget_cached(scratch.folder(), trees, root)?;
     host.progress(Phase::Proving, written.files, Some(written.files));
-    let mismatches = read_whole_back(scratch.folder(), store, root)?;
+    let mismatches = read_whole_back(scratch.folder(), trees, root)?;
     Ok(DrilledVersion {
         files: written.files,
         directories: written.directories,
         bytes: written.bytes,
+        purged: purged.paths_below(store, root, &())?,
         differences: mismatches.iter().map(ToString::to_string).collect(),
         ..nothing
     })

@@ -11,13 +11,14 @@ use std::sync::atomic::Ordering;
 
 pub use repository::export_git_to;
 
-use super::{Host, OpsError, OpsResult, Phase, Workspace};
+use super::purged::RemainingTrees;
+use super::{Host, OpsError, OpsResult, Phase, Purged, Workspace};
 use crate::format::record::VersionNumber;
 use crate::format::tree::Tree;
 use crate::git::{CommitHead, FastImport, Person, is_reference};
 use crate::id::{ObjectId, ObjectKind};
 use crate::path::RelPath;
-use crate::store::{Reader, Store, StoreError};
+use crate::store::{Reader, StoreError};
 use crate::tree::{Change, OwnedNode, diff, lookup};
 use crate::version_log::VersionRow;
 
@@ -53,12 +54,19 @@ pub struct ExportGitOutcome {
     pub other_modes: u64,
     /// How often something named `.git`, or below it, was left out.
     pub git_paths: u64,
+    /// How often a file was left out because its content was purged.
+    pub purged: u64,
 }
 
 impl ExportGitOutcome {
     /// Whether git holds all that the versions hold.
     pub fn is_complete(&self) -> bool {
-        self.deleted == 0 && self.refused_labels.is_empty() && self.empty_directories == 0 && self.other_modes == 0 && self.git_paths == 0
+        self.deleted == 0
+            && self.refused_labels.is_empty()
+            && self.empty_directories == 0
+            && self.other_modes == 0
+            && self.git_paths == 0
+            && self.purged == 0
     }
 }
 
@@ -70,7 +78,9 @@ pub fn export_git(workspace: &Workspace, options: &ExportGitOptions, out: &mut d
     let branch = reference_of(&options.branch)?;
     let rows = rows(workspace, options)?;
     let stream = FastImport::begin(out, branch).map_err(OpsError::Output)?;
-    let mut export = Export { store: &workspace.store, reader: workspace.store.reader(), stream, outcome: ExportGitOutcome::default() };
+    let purged = Purged::of(workspace)?;
+    let trees = RemainingTrees { store: &workspace.store, purged: &purged };
+    let mut export = Export { trees, reader: workspace.store.reader(), stream, outcome: ExportGitOutcome::default() };
     let mut former = None;
     let total = rows.len() as u64;
     for row in &rows {
@@ -125,7 +135,7 @@ fn rows(workspace: &Workspace, options: &ExportGitOptions) -> OpsResult<Vec<Vers
 }
 
 struct Export<'a, W> {
-    store: &'a Store,
+    trees: RemainingTrees<'a>,
     reader: Reader<'a>,
     stream: FastImport<W>,
     outcome: ExportGitOutcome,
@@ -134,7 +144,12 @@ struct Export<'a, W> {
 impl<W: Write> Export<'_, W> {
     fn version(&mut self, row: &VersionRow, former: Option<&ObjectId>) -> OpsResult<()> {
         let mut changes = Vec::new();
-        diff(self.store, former, Some(&row.record.root), &mut |change| changes.push(change))?;
+        diff(&self.trees, former, Some(&row.record.root), &mut |change| changes.push(change))?;
+        let mut purged = 0;
+        diff(self.trees.store, former, Some(&row.record.root), &mut |change| {
+            purged += u64::from(change.to.is_some_and(|node| self.trees.purged.has_node(&node)));
+        })?;
+        self.outcome.purged += purged;
         self.count_emptied(&changes, &row.record.root)?;
         let message = message::of(row);
         let author = Person::new(&row.record.by);
@@ -205,7 +220,7 @@ impl<W: Write> Export<'_, W> {
             if changes.iter().any(|change| change.path == *folder) {
                 continue;
             }
-            if let Some(OwnedNode::Directory { id, .. }) = lookup(self.store, root, folder)? {
+            if let Some(OwnedNode::Directory { id, .. }) = lookup(&self.trees, root, folder)? {
                 self.outcome.empty_directories += u64::from(id == Tree::empty().id());
             }
         }

@@ -11,7 +11,8 @@ use std::sync::atomic::Ordering;
 
 use self::archive::{Archive, Attributes};
 use self::compress::Compressed;
-use super::{Host, OpsError, OpsResult, Phase, Workspace};
+use super::purged::RemainingTrees;
+use super::{Host, OpsError, OpsResult, Phase, Purged, Workspace};
 use crate::disk::DiskError;
 use crate::format::record::VersionNumber;
 use crate::id::{ObjectId, ObjectKind};
@@ -29,7 +30,7 @@ pub struct ExportTarOptions {
 }
 
 /// What was exported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportTarOutcome {
     /// The version.
     pub version: VersionNumber,
@@ -41,6 +42,8 @@ pub struct ExportTarOutcome {
     pub bytes: u64,
     /// Bytes of the archive.
     pub archive_bytes: u64,
+    /// Paths that were purged from the version, and are left out.
+    pub purged: Vec<RelPath>,
 }
 
 /// Writes a version as an archive (tar, compressed with zstd). Memory does not grow with the files.
@@ -50,11 +53,13 @@ pub struct ExportTarOutcome {
 pub fn export_tar(workspace: &Workspace, options: ExportTarOptions, out: &mut dyn Write, host: &dyn Host) -> OpsResult<ExportTarOutcome> {
     let row = workspace.usable_version(options.version)?;
     let seconds = u64::try_from(row.created_ms.div_euclid(1000)).unwrap_or(0);
-    let nothing = ExportTarOutcome { version: options.version, files: 0, directories: 0, bytes: 0, archive_bytes: 0 };
+    let nothing = ExportTarOutcome { version: options.version, files: 0, directories: 0, bytes: 0, archive_bytes: 0, purged: Vec::new() };
     let archive = Archive::new(Compressed::new(out, options.level).map_err(OpsError::Output)?);
     let mut export = Export { reader: workspace.store.reader(), archive, seconds, outcome: nothing };
     let mut result = Ok(());
-    walk(&workspace.store, &row.record.root, &(), &mut |path, node| {
+    let purged = Purged::of(workspace)?;
+    let trees = RemainingTrees { store: &workspace.store, purged: &purged };
+    walk(&trees, &row.record.root, &(), &mut |path, node| {
         if result.is_ok() {
             result = if host.cancel_flag().load(Ordering::Relaxed) { Err(OpsError::Cancelled) } else { export.put(path, &node) };
             host.progress(Phase::Writing, export.outcome.bytes, Some(row.record.bytes));
@@ -63,7 +68,8 @@ pub fn export_tar(workspace: &Workspace, options: ExportTarOptions, out: &mut dy
     result?;
     let compressed = export.archive.finish().map_err(OpsError::Output)?;
     let archive_bytes = compressed.finish().map_err(OpsError::Output)?;
-    Ok(ExportTarOutcome { archive_bytes, ..export.outcome })
+    let purged = purged.paths_below(&workspace.store, &row.record.root, &())?;
+    Ok(ExportTarOutcome { archive_bytes, purged, ..export.outcome })
 }
 
 /// Writes a version as an archive into a new file.

@@ -26,7 +26,7 @@ pub struct AtOptions {
 /// Runs a command. The workspace is not looked at; the checkouts are gone on return, also after an error.
 pub fn at(workspace: &Workspace, options: &AtOptions, host: &dyn Host) -> OpsResult<Vec<VersionRun>> {
     let rows = workspace.versions_of(&options.versions)?;
-    let lab = Lab::new(&workspace.store, workspace.root(), &options.scratch, host)?;
+    let lab = Lab::new(workspace, &options.scratch, host)?;
     if let (RevisionRange::Single(_), [row], false) = (&options.versions, &rows[..], options.quiet) {
         return Ok(vec![lab.run(row, &options.command, Output::Inherited)?]);
     }

@@ -71,7 +71,7 @@ pub fn bisect(workspace: &Workspace, options: &BisectOptions, host: &dyn Host) -
     }
     let span = RevisionRange::Span { first: Some(Revision::Number(good)), last: Some(Revision::Number(bad)) };
     let rows = workspace.versions_of(&span)?;
-    let lab = Lab::new(&workspace.store, workspace.root(), &options.scratch, host)?;
+    let lab = Lab::new(workspace, &options.scratch, host)?;
     let mut search = Search { good: 0, bad: rows.len() - 1, skipped: HashSet::new() };
     let mut tests = Vec::new();
     while let Some(place) = search.next() {

@@ -33,7 +33,8 @@ pub struct BlameOutcome {
 }
 
 /// Says of each line of a file in a version which version last changed it. Follows the file through its renames. Deleted
-/// versions are passed over: what they changed counts as changed by the next one. Changes nothing.
+/// versions are passed over: what they changed counts as changed by the next one. Before a content that was purged nothing is known:
+/// all that is left counts as changed by the version after it. Changes nothing.
 ///
 /// # Errors
 /// [`OpsError::NotText`] for a binary file, or one of more than [`DIFF_FILE_BYTES_MAX`](crate::limits::DIFF_FILE_BYTES_MAX) bytes.
@@ -46,7 +47,10 @@ pub fn blame(workspace: &Workspace, place: &VersionPath, host: &dyn Host) -> Ops
     let mut rows = readable_versions(workspace)?;
     rows.retain(|row| row.record.number <= place.version);
     let selection = PathSelection::of_path(place.path.clone());
-    let mut follow = Follow::new(&workspace.store, &rows, selection, true, RenameDetection::Similar);
+    let mut follow = Follow::new(workspace, &rows, selection, true, RenameDetection::Similar)?;
+    if follow.contents().purged().has_node(&node) {
+        return Err(OpsError::purged(&start, &place.path));
+    }
     let refused = |why| OpsError::NotText { path: place.path.clone(), why };
     let content = text(follow.contents(), Side::New, &place.path, &node)?.map_err(refused)?;
     let mut search = Search::new(&content, place.path.clone());
@@ -62,6 +66,7 @@ pub fn blame(workspace: &Workspace, place: &VersionPath, host: &dyn Host) -> Ops
 fn text(contents: &SideContents<'_>, side: Side, path: &RelPath, node: &OwnedNode) -> OpsResult<Result<Vec<u8>, NotText>> {
     match node {
         OwnedNode::File { bytes, .. } if *bytes > crate::limits::DIFF_FILE_BYTES_MAX => Ok(Err(NotText::TooLarge)),
+        OwnedNode::File { .. } if contents.is_gone(side, node) => Ok(Err(NotText::Purged)),
         OwnedNode::File { .. } => {
             let content = contents.read(side, path, node)?;
             Ok(TextPair::new(&content[..], &b""[..]).map(drop).map(|()| content))

@@ -2,13 +2,12 @@
 
 use super::super::diff::SideContents;
 use super::super::select::PathSelection;
-use super::super::{Host, OpsResult};
+use super::super::{Host, OpsResult, Workspace};
 use super::stop_if_cancelled;
 use super::trees::PastTrees;
 use crate::id::ObjectId;
 use crate::patch::{FileChange, RenameDetection, file_changes};
 use crate::path::RelPath;
-use crate::store::Store;
 use crate::tree::{Change, OwnedNode, diff_selected};
 use crate::version_log::VersionRow;
 
@@ -35,9 +34,16 @@ pub struct Step<'w> {
 
 impl<'w> Follow<'w> {
     /// A walk over versions, newest first, for the selected paths. With `follow`, a single file is followed through its renames.
-    pub fn new(store: &'w Store, rows: &'w [VersionRow], selection: PathSelection, follow: bool, detection: RenameDetection) -> Self {
+    pub fn new(
+        workspace: &'w Workspace,
+        rows: &'w [VersionRow],
+        selection: PathSelection,
+        follow: bool,
+        detection: RenameDetection,
+    ) -> OpsResult<Self> {
         let followed = selection.single_path().filter(|_| follow).cloned();
-        Self { contents: SideContents::of_versions(store), trees: PastTrees::new(store), rows, detection, selection, followed }
+        let (contents, trees) = (SideContents::of_versions(workspace)?, PastTrees::new(&workspace.store));
+        Ok(Self { contents, trees, rows, detection, selection, followed })
     }
 
     /// Where contents come from.

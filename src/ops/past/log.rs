@@ -46,7 +46,7 @@ pub fn log(workspace: &Workspace, options: &LogOptions, host: &dyn Host) -> OpsR
     let rows = readable_versions(workspace)?;
     let mut found: Vec<LogEntry> = Vec::new();
     let limit = options.limit.unwrap_or(u64::MAX);
-    let mut follow = Follow::new(&workspace.store, &rows, selection, options.follow, detection);
+    let mut follow = Follow::new(workspace, &rows, selection, options.follow, detection)?;
     while (found.len() as u64) < limit
         && let Some(Step { row, before, changes }) = follow.next(host)?
     {

@@ -22,6 +22,7 @@ pub use blame::{BlameLine, BlameOutcome, blame};
 pub use cat::{VersionPath, cat};
 pub use entries::{EntriesOutcome, Entry, entries};
 pub use grep::{GrepMatch, GrepOptions, GrepOutcome, HitLine, Matched, Query, VersionSpan, Wanted, grep};
+pub(super) use grep::{Stay, stays_of};
 pub use log::{LogEntry, LogOptions, log};
 pub use range::RevisionRange;
 pub use scratch::{CommandLine, Ended, VersionRun};

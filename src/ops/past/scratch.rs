@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::super::checkout::StoreContents;
-use super::super::{Host, OpsError, OpsResult};
+use super::super::purged::RemainingTrees;
+use super::super::{Host, OpsError, OpsResult, Purged, Workspace};
 use super::stop_if_cancelled;
 use crate::disk::{Dir, DiskError, RootOf};
 use crate::format::record::VersionNumber;
@@ -76,6 +77,7 @@ pub enum Output {
 /// A place for throw-away checkouts.
 pub struct Lab<'a> {
     store: &'a Store,
+    purged: Purged,
     /// The folder in which they are made.
     folder: PathBuf,
     host: &'a dyn Host,
@@ -83,16 +85,16 @@ pub struct Lab<'a> {
 
 impl<'a> Lab<'a> {
     /// A place below `folder`, which must lie outside of the workspace.
-    pub fn new(store: &'a Store, workspace_root: &Path, folder: &Path, host: &'a dyn Host) -> OpsResult<Self> {
+    pub fn new(workspace: &'a Workspace, folder: &Path, host: &'a dyn Host) -> OpsResult<Self> {
         let resolved = |path: &Path| path.canonicalize().map_err(|error| DiskError::new("look into", path, error));
         let folder = resolved(folder)?;
-        if folder.starts_with(resolved(workspace_root)?) {
+        if folder.starts_with(resolved(workspace.root())?) {
             return Err(OpsError::ScratchInWorkspace { path: folder });
         }
-        Ok(Self { store, folder, host })
+        Ok(Self { store: &workspace.store, purged: Purged::of(workspace)?, folder, host })
     }
 
-    /// Checks a version out, runs the command in it, and removes the checkout.
+    /// Checks a version out, without what was purged from it, runs the command in it, and removes the checkout.
     pub fn run(&self, row: &VersionRow, command: &CommandLine, output: Output) -> OpsResult<VersionRun> {
         let scratch = Scratch::make(&self.folder)?;
         let checkout = scratch.0.join(row.record.number.to_string());
@@ -111,7 +113,8 @@ impl<'a> Lab<'a> {
         let target = Dir::open(folder, RootOf::UserPath)?;
         let options = MaterializeOptions { expected_bytes: Some(row.record.bytes), ..MaterializeOptions::default() };
         let watch = Watch { progress: &|_, _| (), cancel: self.host.cancel_flag() };
-        materialize(&target, self.store, &row.record.root, &StoreContents(self.store), options, watch, &|_, _| ())?;
+        let trees = RemainingTrees { store: self.store, purged: &self.purged };
+        materialize(&target, &trees, &row.record.root, &StoreContents(self.store), options, watch, &|_, _| ())?;
         Ok(())
     }
 

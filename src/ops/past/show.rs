@@ -48,7 +48,7 @@ pub fn show(workspace: &Workspace, options: &ShowOptions) -> OpsResult<ShowOutco
     let trees = PastTrees::new(&workspace.store);
     let from = before.as_ref().map(|row| &row.record.root);
     diff_selected(&trees, from, Some(&row.record.root), &selection, &mut |change| changes.push(change))?;
-    let diff = shaped(changes, &SideContents::of_versions(&workspace.store), options.form)?;
+    let diff = shaped(changes, &SideContents::of_versions(workspace)?, options.form)?;
     let active = workspace.log.head()?.active;
     let check = workspace.log.last_check(options.version)?.map(|check| check.record);
     let version = with_marks(workspace, row)?;

@@ -2,7 +2,7 @@
 
 use super::super::select::PathSelection;
 use super::super::{Host, OpsResult, Workspace};
-use super::grep::{Found, Query, Stay, Wanted, searched, spans, stays};
+use super::grep::{Found, Query, Stay, Wanted, searched, spans, stays, without_purged};
 use super::readable_versions;
 use super::trees::PastTrees;
 use crate::path::RelPath;
@@ -48,6 +48,8 @@ pub struct WhenOutcome {
     pub presences: Vec<Presence>,
     /// Paths with contents that were too large to be searched.
     pub too_large: Vec<RelPath>,
+    /// Paths with contents that were purged.
+    pub purged: Vec<RelPath>,
 }
 
 /// Searches all versions, but for deleted ones. Changes nothing. Errors are those of [`grep`](super::grep()).
@@ -56,10 +58,11 @@ pub fn when(workspace: &Workspace, options: &WhenOptions, host: &dyn Host) -> Op
     let mut rows = readable_versions(workspace)?;
     rows.reverse();
     let stays = stays(&PastTrees::new(&workspace.store), &rows, &selection, host)?;
+    let (stays, purged) = without_purged(workspace, stays)?;
     let searched = searched(&workspace.store, &stays, &options.query, Wanted::Files, host)?;
     let times = times(&stays, |stay| matches!(searched.found.get(&stay.id), Some(Found::File | Found::Binary)));
     let presences = times.iter().map(|time| presence(time, &times, &stays, &rows)).collect();
-    Ok(WhenOutcome { presences, too_large: searched.too_large })
+    Ok(WhenOutcome { presences, too_large: searched.too_large, purged })
 }
 
 /// Versions one after the other in which a path has the text, by their places.

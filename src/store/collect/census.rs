@@ -20,6 +20,8 @@ pub struct SegmentUse {
     pub dead_bytes: u64,
     /// Number of objects that nothing reaches.
     pub dead_objects: u64,
+    /// Deltas that keep something in another segment that nothing else reaches.
+    pub dead_bases: u64,
 }
 
 impl Store {
@@ -28,7 +30,7 @@ impl Store {
         let dead = self.dead_locations(live);
         let mut counts = Vec::new();
         for number in self.segments.numbers()? {
-            counts.push(self.count_segment(number, &dead)?);
+            counts.push(self.count_segment(number, &dead, live)?);
         }
         Ok(counts)
     }
@@ -77,13 +79,14 @@ impl Store {
         dead
     }
 
-    fn count_segment(&self, number: u32, dead: &[Location]) -> StoreResult<SegmentUse> {
-        let mut count = SegmentUse { number, bytes: 0, dead_bytes: 0, dead_objects: 0 };
+    fn count_segment(&self, number: u32, dead: &[Location], live: &LiveSet) -> StoreResult<SegmentUse> {
+        let mut count = SegmentUse { number, bytes: 0, dead_bytes: 0, dead_objects: 0, dead_bases: 0 };
         count.bytes = self.headers(number, &mut |location, header, frame_bytes| {
             if header.kind != ObjectKind::Record {
                 let members = dead_members(location, dead);
                 count.dead_objects += members.len() as u64;
                 count.dead_bytes += dead_share(header, frame_bytes, members);
+                count.dead_bases += u64::from(matches!(&header.coding, Coding::Delta { base: Base::Far(id), .. } if !live.contains(id)));
             }
         })?;
         Ok(count)
@@ -91,7 +94,7 @@ impl Store {
 
     /// Goes through the headers of a segment's frames, with their locations and lengths in bytes, up to one that is damaged. Gives the
     /// segment's length in bytes.
-    fn headers(&self, number: u32, visit: &mut dyn FnMut(Location, &FrameHeader, u64)) -> StoreResult<u64> {
+    pub(super) fn headers(&self, number: u32, visit: &mut dyn FnMut(Location, &FrameHeader, u64)) -> StoreResult<u64> {
         let end = self.segments.map(number, u64::MAX - 1)?.map_or(0, |map| map.len());
         let mut offset = SEGMENT_HEADER_BYTES;
         while offset < end {

@@ -10,12 +10,14 @@
 //! Who says what lives is the caller, by [`LiveSet`]: the store knows no versions.
 
 mod census;
+mod costs;
 mod rewrite;
 mod swap;
 
 use std::collections::HashSet;
 
 pub use census::SegmentUse;
+pub use costs::Costs;
 pub use rewrite::{Effort, Rewritten};
 pub use swap::Collected;
 

@@ -10,10 +10,11 @@ use std::collections::HashMap;
 
 pub(super) use search::{Found, searched};
 pub use search::{HitLine, Wanted};
-pub(super) use stays::{Stay, stays};
+pub(super) use stays::stays;
+pub use stays::{Stay, stays_of};
 
 use super::super::select::PathSelection;
-use super::super::{Host, OpsError, OpsResult, RevisionRange, Workspace};
+use super::super::{Host, OpsError, OpsResult, Purged, RevisionRange, Workspace};
 use super::trees::PastTrees;
 use crate::format::record::VersionNumber;
 use crate::id::ObjectId;
@@ -80,7 +81,7 @@ pub struct GrepMatch {
 }
 
 /// The result of a search.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct GrepOutcome {
     /// The versions that were searched, the oldest first.
     pub versions: Vec<VersionNumber>,
@@ -92,6 +93,8 @@ pub struct GrepOutcome {
     pub bytes: u64,
     /// Paths with contents that were too large to be searched.
     pub too_large: Vec<RelPath>,
+    /// Paths with contents that were purged.
+    pub purged: Vec<RelPath>,
 }
 
 /// Searches contents of files. Links and names are not searched. Changes nothing.
@@ -105,7 +108,7 @@ pub fn grep(workspace: &Workspace, options: &GrepOptions, host: &dyn Host) -> Op
         Some(range) => workspace.versions_of(range)?,
         None => newest_readable(workspace)?,
     };
-    let stays = stays(&PastTrees::new(&workspace.store), &rows, &selection, host)?;
+    let (stays, purged) = without_purged(workspace, stays(&PastTrees::new(&workspace.store), &rows, &selection, host)?)?;
     let searched = searched(&workspace.store, &stays, &options.query, options.wanted, host)?;
     Ok(GrepOutcome {
         matches: put_together(&rows, &stays, &searched.found),
@@ -113,7 +116,17 @@ pub fn grep(workspace: &Workspace, options: &GrepOptions, host: &dyn Host) -> Op
         contents: searched.contents,
         bytes: searched.bytes,
         too_large: searched.too_large,
+        purged,
     })
+}
+
+/// The stays whose contents are there, and the paths of the others.
+pub(super) fn without_purged(workspace: &Workspace, mut stays: Vec<Stay>) -> OpsResult<(Vec<Stay>, Vec<RelPath>)> {
+    let purged = Purged::of(workspace)?;
+    let mut paths: Vec<RelPath> = stays.iter().filter(|stay| purged.has(&stay.id)).map(|stay| stay.path.clone()).collect();
+    paths.dedup();
+    stays.retain(|stay| !purged.has(&stay.id));
+    Ok((stays, paths))
 }
 
 fn newest_readable(workspace: &Workspace) -> OpsResult<Vec<VersionRow>> {

@@ -9,6 +9,7 @@ use crate::id::ObjectId;
 use crate::ops::select::PathSelection;
 use crate::ops::{Host, OpsResult};
 use crate::path::RelPath;
+use crate::store::Store;
 use crate::tree::{OwnedNode, diff_selected};
 use crate::version_log::VersionRow;
 
@@ -29,6 +30,27 @@ pub struct Stay {
 
 /// All stays of files in these versions, oldest first; in the order of path and version.
 pub fn stays(trees: &PastTrees<'_>, rows: &[VersionRow], selection: &PathSelection, host: &dyn Host) -> OpsResult<Vec<Stay>> {
+    stays_where(trees, rows, selection, &|_| true, host)
+}
+
+/// As [`stays`], of contents that are wanted.
+pub fn stays_of(
+    store: &Store,
+    rows: &[VersionRow],
+    selection: &PathSelection,
+    is_wanted: &dyn Fn(&ObjectId) -> bool,
+    host: &dyn Host,
+) -> OpsResult<Vec<Stay>> {
+    stays_where(&PastTrees::new(store), rows, selection, is_wanted, host)
+}
+
+fn stays_where(
+    trees: &PastTrees<'_>,
+    rows: &[VersionRow],
+    selection: &PathSelection,
+    is_wanted: &dyn Fn(&ObjectId) -> bool,
+    host: &dyn Host,
+) -> OpsResult<Vec<Stay>> {
     let mut present: HashMap<RelPath, Stay> = HashMap::new();
     let mut ended = Vec::new();
     let mut before = None;
@@ -41,7 +63,7 @@ pub fn stays(trees: &PastTrees<'_>, rows: &[VersionRow], selection: &PathSelecti
                 return;
             }
             ended.extend(from.and_then(|_| present.remove(&change.path)).map(|stay| Stay { last: place.saturating_sub(1), ..stay }));
-            if let Some((id, bytes)) = to {
+            if let Some((id, bytes)) = to.filter(|(id, _)| is_wanted(id)) {
                 present.insert(change.path.clone(), Stay { path: change.path, id, bytes, first: place, last: place });
             }
         })?;

@@ -1,0 +1,86 @@
+//! Arguments of the commands that keep the history small and clean.
+
+use std::ffi::OsString;
+
+use clap::Args;
+
+/// Remove the contents of paths from every version: a key that should never have been recorded
+///
+/// All contents that the paths ever had go, also where the same bytes stand under other names. The versions stay and say what is missing.
+/// Remove or change the files and push first: what the workspace or the newest version still has is not purged. Then everything
+/// that is left is searched for the contents; exit code 4 says that something was found. What was pushed out of this folder, copied
+/// or printed before is out of reach, so replace a leaked key all the same.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  {lua} purge .env --dry-run\n  {lua} purge config/keys '**/*.pem' --force")]
+pub struct PurgeArgs {
+    /// Paths with all below them, or globs (* ? [..] **)
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<OsString>,
+    /// Show what would be removed, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// Bound the size of the history: a push that leaves it larger drops old versions
+///
+/// Never dropped: the newest and the active version, those with a pin or a label, and the newest whose check passed. Others whose check passed
+/// go last. Of the rest that one goes first whose neighbours are closest to each other in time for its age, so that history becomes thinner
+/// the older it is; of equal ones the older. Dropped versions stay in the list, marked. Without an argument: show the budget.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  {lua} budget 2GiB\n  {lua} budget 500MB\n  {lua} budget none")]
+pub struct BudgetArgs {
+    /// Most bytes of the history, as in 500MB or 2GiB; `none` takes the bound away
+    #[arg(value_name = "BYTES", value_parser = parse_budget)]
+    pub size: Option<BudgetSize>,
+}
+
+/// A bound, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BudgetSize {
+    /// So many bytes.
+    Bytes(u64),
+    /// No bound.
+    None,
+}
+
+fn parse_budget(text: &str) -> Result<BudgetSize, &'static str> {
+    const MALFORMED: &str = "a size is written as 500MB or 2GiB; `none` takes the budget away";
+    if text.eq_ignore_ascii_case("none") {
+        return Ok(BudgetSize::None);
+    }
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1000,
+        "kib" => 1 << 10,
+        "m" | "mb" => 1_000_000,
+        "mib" => 1 << 20,
+        "g" | "gb" => 1_000_000_000,
+        "gib" => 1 << 30,
+        "t" | "tb" => 1_000_000_000_000,
+        "tib" => 1 << 40,
+        _ => return Err(MALFORMED),
+    };
+    let number: u64 = number.parse().map_err(|_| MALFORMED)?;
+    number.checked_mul(unit).filter(|bytes| *bytes > 0).map(BudgetSize::Bytes).ok_or(MALFORMED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        for (text, bytes) in [("1", 1), ("500MB", 500_000_000), ("2 GiB", 2 << 30), ("7k", 7000), ("3tib", 3 << 40)] {
+            assert_eq!(parse_budget(text), Ok(BudgetSize::Bytes(bytes)), "{text}");
+        }
+        assert_eq!(parse_budget("None"), Ok(BudgetSize::None));
+        for text in ["", "MB", "-1", "0", "1.5GB", "5 apples", "99999999999999999999", "18446744073709551615k"] {
+            assert!(parse_budget(text).is_err(), "{text}");
+        }
+    }
+}
