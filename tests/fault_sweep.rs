@@ -176,8 +176,8 @@ fn prune() {
 #[test]
 fn gc() {
     let before = grow::history();
-    before.lua(&["version", "delete", "1", "--force"]).expect(common::contract::exit::OK);
-    before.lua(&["version", "delete", "2", "--force"]).expect(common::contract::exit::OK);
+    before.lua(&["version", "delete", "1", "--no-gc", "--force"]).expect(common::contract::exit::OK);
+    before.lua(&["version", "delete", "2", "--no-gc", "--force"]).expect(common::contract::exit::OK);
     sweep(&Scenario {
         name: "gc",
         before,
@@ -187,6 +187,38 @@ fn gc() {
             if again["dropped_objects"] == 0 { Ok(()) } else { Err(format!("left behind: {again}")) }
         },
     });
+}
+
+const LEAKED: &str = "a key that should never have been recorded: 4f9a1c77e0";
+
+#[test]
+fn purge() {
+    let before = grow::history();
+    before.write("leaked/key", LEAKED);
+    before.push();
+    fs::remove_dir_all(before.path("leaked")).unwrap();
+    before.push();
+    sweep(&Scenario {
+        name: "purge",
+        before,
+        arguments: |_| words(&["purge", "leaked", "--force"]),
+        on_success: |sandbox, stdout| {
+            let proof: serde_json::Value = serde_json::from_str(stdout).map_err(|error| error.to_string())?;
+            if proof["proof"]["absent"] != true {
+                return Err(format!("not proved: {proof}"));
+            }
+            let read = sandbox.lua(&["cat", "4:leaked/key"]);
+            if read.stdout.is_empty() { Ok(()) } else { Err(format!("still there: {read}")) }
+        },
+    });
+}
+
+#[test]
+fn push_over_budget() {
+    let before = grow::history();
+    before.lua(&["budget", "1kB"]).expect(common::contract::exit::OK);
+    grow::edit_a_little(&before, 8);
+    sweep(&Scenario { name: "push_over_budget", before, arguments: |_| words(&["push"]), on_success: Sandbox::check_printed_version });
 }
 
 #[test]
