@@ -189,36 +189,25 @@ fn gc() {
     });
 }
 
-const LEAKED: &str = "a key that should never have been recorded: 4f9a1c77e0";
-
-#[test]
-fn purge() {
-    let before = grow::history();
-    before.write("leaked/key", LEAKED);
-    before.push();
-    fs::remove_dir_all(before.path("leaked")).unwrap();
-    before.push();
-    sweep(&Scenario {
-        name: "purge",
-        before,
-        arguments: |_| words(&["purge", "leaked", "--force"]),
-        on_success: |sandbox, stdout| {
-            let proof: serde_json::Value = serde_json::from_str(stdout).map_err(|error| error.to_string())?;
-            if proof["proof"]["absent"] != true {
-                return Err(format!("not proved: {proof}"));
-            }
-            let read = sandbox.lua(&["cat", "4:leaked/key"]);
-            if read.stdout.is_empty() { Ok(()) } else { Err(format!("still there: {read}")) }
-        },
-    });
-}
-
 #[test]
 fn push_over_budget() {
-    let before = grow::history();
-    before.lua(&["budget", "1kB"]).expect(common::contract::exit::OK);
+    let before = grow::workspace();
+    before.write("large", common::random::Random::new(9).bytes(300_000));
+    before.push();
+    fs::remove_file(before.path("large")).unwrap();
+    before.push();
+    before.lua(&["budget", "250kB"]).expect(common::contract::exit::OK);
     grow::edit_a_little(&before, 8);
-    sweep(&Scenario { name: "push_over_budget", before, arguments: |_| words(&["push"]), on_success: Sandbox::check_printed_version });
+    sweep(&Scenario {
+        name: "push_over_budget",
+        before,
+        arguments: |_| words(&["push"]),
+        on_success: |sandbox, stdout| {
+            sandbox.check_printed_version(stdout)?;
+            let pruned: Vec<u64> = sandbox.try_versions()?.iter().filter(|row| row.marks.pruned.is_some()).map(|row| row.version).collect();
+            if pruned == [1] { Ok(()) } else { Err(format!("pruned were {pruned:?}")) }
+        },
+    });
 }
 
 #[test]
