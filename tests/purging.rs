@@ -5,6 +5,7 @@ mod common;
 use std::path::Path;
 
 use common::contract::exit;
+use common::inject::{self, Fault, Plan};
 use common::random::Random;
 use common::sandbox::Sandbox;
 
@@ -160,6 +161,42 @@ fn chunks_of_a_large_file_go_but_for_shared_ones() {
     assert!(before - bytes(&sandbox) > 700_000);
     sandbox.check_verify().unwrap();
     sandbox.lua(&["drill", "2"]).expect(exit::OK);
+}
+
+/// What must hold however a purge was interrupted: nothing but what it names is lost, and the same command ends it.
+fn check_interrupted(before: &Sandbox, plan: Plan) -> Result<(), String> {
+    let sandbox = Sandbox::copy_of(before);
+    inject::run(sandbox.command(&["purge", "config/keys", "--force", "--json"]), plan).map_err(|error| error.to_string())?;
+    sandbox.check_verify()?;
+    if sandbox.try_versions()? != before.try_versions()? {
+        return Err("the versions are others".to_owned());
+    }
+    sandbox.try_tree_of(4)?.same(&before.tree())?;
+    let again = sandbox.lua_json(&["purge", "config/keys", "--force"]);
+    let is_done = again.code == exit::OK || again.stdout.contains("nothing_to_purge");
+    if !is_done || stands_below(&sandbox.store(), &SECRET[..20]) {
+        return Err(format!("the same command does not end it: {again}"));
+    }
+    sandbox.check_verify()?;
+    sandbox.check_push_works()
+}
+
+#[test]
+fn an_interrupted_purge_loses_nothing_else_and_can_be_ended() {
+    if let Some(reason) = inject::unavailable() {
+        return common::skip("interrupted purge", &reason);
+    }
+    let before = leaked();
+    let counted = inject::run(Sandbox::copy_of(&before).command(&["purge", "config/keys", "--dry-run", "--json"]), Plan::Count).unwrap();
+    let sandbox = Sandbox::copy_of(&before);
+    let calls = inject::run(sandbox.command(&["purge", "config/keys", "--force", "--json"]), Plan::Count).unwrap().calls.len();
+    assert!(calls > counted.calls.len() + 10, "{calls}");
+    let faults = [Fault::Kill, Fault::KillAfter, Fault::Errno(libc::EIO), Fault::Errno(libc::ENOSPC)];
+    let step = common::number_from_env("LUA_SWEEP_STEP", 7).max(1);
+    let points: Vec<Plan> =
+        (0..).zip(faults).flat_map(|(place, fault)| (1 + place % step..=calls).step_by(step).map(move |at| Plan::At(at, fault))).collect();
+    let findings = common::check_all(&points, |plan| format!("{plan:?}"), |plan| check_interrupted(&before, *plan));
+    findings.assert_none("purge");
 }
 
 #[test]

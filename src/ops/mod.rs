@@ -10,6 +10,7 @@ mod check_ignore;
 mod checkout;
 mod diff;
 mod drill;
+mod du;
 mod error;
 #[cfg(feature = "git")]
 mod export_git;
@@ -47,6 +48,7 @@ pub use check::{CheckOptions, check};
 pub use check_ignore::{Explanation, check_ignore};
 pub use diff::{DiffForm, DiffOptions, DiffOutcome, DiffSide, diff};
 pub use drill::{DrillOptions, DrillVersions, DrilledVersion, drill};
+pub use du::{DuOptions, DuOutcome, DuTotals, PathCost, VersionCost, du};
 pub use error::{OpsError, OpsResult};
 #[cfg(feature = "git")]
 pub use export_git::{ExportGitOptions, ExportGitOutcome, export_git, export_git_to};

@@ -17,7 +17,7 @@ macro_rules! for_each_scenario {
         $crate::common::scenarios::for_each_scenario!(
             $check: init first_push incremental_push large_push push_without_changes push_with_a_check rollback_with_unsaved_work
             rollback_of_saved_work undo restore_into_another_folder restore_of_paths_into_the_workspace promote label delete prune gc
-            import repair repair_of_a_lost_log
+            push_over_budget import repair repair_of_a_lost_log
         );
     };
     ($check:path: $($name:ident)*) => {
@@ -194,7 +194,7 @@ pub fn prune() -> Scenario {
 pub fn gc() -> Scenario {
     let before = grow::history();
     for version in ["1", "2"] {
-        before.lua(&["version", "delete", version, "--force"]).expect(exit::OK);
+        before.lua(&["version", "delete", version, "--no-gc", "--force"]).expect(exit::OK);
     }
     Scenario {
         name: "gc",
@@ -203,6 +203,27 @@ pub fn gc() -> Scenario {
         on_success: |sandbox, _| {
             let again = sandbox.json(&["gc", "--all", "--dry-run"]);
             if again["dropped_objects"] == 0 { Ok(()) } else { Err(format!("left behind: {again}")) }
+        },
+    }
+}
+
+/// A push after which versions must go.
+pub fn push_over_budget() -> Scenario {
+    let before = grow::workspace();
+    before.write("large", super::random::Random::new(9).bytes(300_000));
+    before.push();
+    fs::remove_file(before.path("large")).expect("a file that is gone");
+    before.push();
+    before.lua(&["budget", "250kB"]).expect(exit::OK);
+    grow::edit_a_little(&before, 8);
+    Scenario {
+        name: "push_over_budget",
+        before,
+        arguments: |_| words(&["push"]),
+        on_success: |sandbox, stdout| {
+            sandbox.check_printed_version(stdout)?;
+            let pruned: Vec<u64> = sandbox.try_versions()?.iter().filter(|row| row.marks.pruned.is_some()).map(|row| row.version).collect();
+            if pruned == [1] { Ok(()) } else { Err(format!("pruned were {pruned:?}")) }
         },
     }
 }

@@ -161,6 +161,9 @@ pub struct DeleteArgs {
     /// The version
     #[arg(value_name = "N", value_parser = parse_revision)]
     pub version: Revision,
+    /// Leave the room to a later `gc`
+    #[arg(long)]
+    pub no_gc: bool,
     /// Do not ask
     #[arg(long)]
     pub force: bool,

@@ -27,7 +27,7 @@ pub use run::{AtArgs, BisectArgs, command_line};
 pub use search::{GrepArgs, WhenArgs};
 pub use shell::{CompletionArgs, ManArgs, Shell};
 pub use transfer::{DrillArgs, ExportCommand, ExportGitArgs, ExportTarArgs, ImportCommand, ImportGitArgs};
-pub use upkeep::{BudgetArgs, BudgetSize, PurgeArgs};
+pub use upkeep::{BudgetArgs, BudgetSize, DuArgs, DuBy, PurgeArgs};
 pub use value::{RevisionPath, looks_like_version};
 pub use workspace::{CheckIgnoreArgs, DiffArgs, DiffFormArgs, GcArgs, InitArgs, PushArgs, StatusArgs, VerifyArgs, VersionDiffArgs};
 
@@ -115,6 +115,7 @@ pub enum Command {
     Gc(GcArgs),
     Purge(PurgeArgs),
     Budget(BudgetArgs),
+    Du(DuArgs),
     Drill(DrillArgs),
     Completion(CompletionArgs),
     Man(ManArgs),

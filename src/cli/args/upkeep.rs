@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// Remove the contents of paths from every version: a key that should never have been recorded
 ///
@@ -22,6 +22,31 @@ pub struct PurgeArgs {
     /// Do not ask
     #[arg(long)]
     pub force: bool,
+}
+
+/// Show which paths, or which versions, cost how much of the history
+///
+/// Sizes are those of the store, compressed. What several paths or versions share counts for the oldest version that has it, and the path at which
+/// it stands there. OWN is what no other version has: about what dropping the version gives back.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  {lua} du --limit 20\n  {lua} du --by version assets")]
+pub struct DuArgs {
+    /// Show paths or versions
+    #[arg(long, value_enum, default_value_t = DuBy::Path, value_name = "WHAT")]
+    pub by: DuBy,
+    /// Show at most N
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// Only these paths with all below them, or globs
+    #[arg(value_name = "PATH")]
+    pub paths: Vec<OsString>,
+}
+
+/// What costs are shown of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DuBy {
+    Path,
+    Version,
 }
 
 /// Bound the size of the history: a push that leaves it larger drops old versions

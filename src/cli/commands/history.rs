@@ -5,6 +5,7 @@ use lua_store::ops;
 use crate::cli::args::{DeleteArgs, ShowArgs, VersionListArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Outcome;
+use crate::cli::render::page::Page;
 use crate::cli::render::time::LocalClock;
 use crate::cli::session::Session;
 use crate::cli::{json, prompt, render};
@@ -44,7 +45,12 @@ pub fn delete(session: &Session, args: &DeleteArgs) -> Outcome {
         prompt::confirm(&format!("Delete the contents of {version} for good?"))?;
     }
     ops::delete(&mut workspace, version, session.host())?;
-    session
-        .answer(|| json::history::deleted(version), |page| page.line(format_args!("{version} is deleted; its entry stays in the list")))?;
+    let collected = if args.no_gc { None } else { super::prune::collect(session, &mut workspace)? };
+    let elapsed = session.elapsed();
+    let in_words = |page: &mut Page| {
+        page.line(format_args!("{version} is deleted; its entry stays in the list"));
+        collected.iter().for_each(|collected| render::gc::put(page, collected, elapsed));
+    };
+    session.answer(|| json::history::deleted(version, collected.as_ref(), elapsed), in_words)?;
     Ok(Exit::Done)
 }

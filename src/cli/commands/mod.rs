@@ -8,6 +8,7 @@ mod cat;
 mod check_ignore;
 mod diff;
 mod drill;
+mod du;
 mod export;
 mod gc;
 mod grep;
@@ -61,6 +62,7 @@ pub fn run(session: &Session, command: Command) -> Outcome {
         Command::Prune(args) => prune::prune(session, args),
         Command::Gc(args) => gc::gc(session, &args),
         Command::Budget(args) => budget::budget(session, &args),
+        Command::Du(args) => du::du(session, &args),
         Command::Purge(args) => purge::purge(session, &args),
         Command::Completion(args) => shell::completion(session, &args),
         Command::Man(args) => shell::man(session, args),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lua_store::ops::{self, GcOptions, OpsError, Period, Policy, PruneOptions};
+use lua_store::ops::{self, GcOptions, GcOutcome, OpsError, Period, Policy, PruneOptions, Workspace};
 
 use crate::cli::args::PruneArgs;
 use crate::cli::calendar::ZoneCalendar;
@@ -34,13 +34,7 @@ pub fn prune(session: &Session, args: PruneArgs) -> Outcome {
     // It is decided again, by the same rules: versions may have come while the user was thinking.
     options.dry_run = false;
     let outcome = ops::prune(&mut workspace, &options, session.host())?;
-    let collected = match collects && outcome.dropped().next().is_some() {
-        true => match ops::gc(&mut workspace, &GcOptions::default(), session.host()) {
-            Err(OpsError::CollectionAtWork) => None,
-            other => Some(other?),
-        },
-        false => None,
-    };
+    let collected = if collects && outcome.dropped().next().is_some() { collect(session, &mut workspace)? } else { None };
     let elapsed = session.elapsed();
     let in_words = |page: &mut _| {
         render::prune::put(page, &outcome);
@@ -48,6 +42,14 @@ pub fn prune(session: &Session, args: PruneArgs) -> Outcome {
     };
     session.answer(|| json::prune::pruned(&outcome, collected.as_ref(), elapsed), in_words)?;
     Ok(Exit::Done)
+}
+
+/// Collects what was dropped, unless another process does.
+pub(super) fn collect(session: &Session, workspace: &mut Workspace) -> Result<Option<GcOutcome>, Failure> {
+    match ops::gc(workspace, &GcOptions::default(), session.host()) {
+        Err(OpsError::CollectionAtWork) => Ok(None),
+        other => Ok(Some(other?)),
+    }
 }
 
 fn policy(args: PruneArgs) -> Policy {

@@ -1,11 +1,14 @@
 //! Versions and the active mark in JSON.
 
+use std::time::Duration;
+
 use lua_store::format::record::{CheckRecord, VersionNumber};
-use lua_store::ops::{MarkedVersion, PromoteOutcome};
+use lua_store::ops::{GcOutcome, MarkedVersion, PromoteOutcome};
 use lua_store::version_log::{ActiveChange, VersionRow};
 use serde::Serialize;
 
 use super::Answer;
+use super::gc::Gc;
 use super::marks::Check;
 use super::path::{JsonPath, all};
 use crate::cli::render::time::rfc_3339;
@@ -167,11 +170,13 @@ pub fn active_mark(active: Option<VersionNumber>, moves: &[ActiveChange]) -> Ans
 pub struct Deleted {
     version: u64,
     deleted: bool,
+    collected: Option<Gc>,
 }
 
 /// The answer of `version delete`.
-pub fn deleted(version: VersionNumber) -> Answer<Deleted> {
-    Answer::new(Deleted { version: version.0, deleted: true })
+pub fn deleted(version: VersionNumber, collected: Option<&GcOutcome>, elapsed: Duration) -> Answer<Deleted> {
+    let collected = collected.map(|collected| Gc::new(collected, false, elapsed));
+    Answer::new(Deleted { version: version.0, deleted: true, collected })
 }
 
 #[cfg(test)]

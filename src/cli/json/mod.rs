@@ -7,6 +7,7 @@ pub mod budget;
 pub mod change;
 pub mod diff;
 pub mod drill;
+pub mod du;
 pub mod gc;
 pub mod history;
 pub mod marks;

@@ -6,6 +6,7 @@ pub mod change;
 pub mod count;
 pub mod diff;
 pub mod drill;
+pub mod du;
 pub mod escape;
 pub mod gc;
 pub mod grep;

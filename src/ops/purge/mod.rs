@@ -61,8 +61,7 @@ pub fn purge_plan(workspace: &mut Workspace, options: &PurgeOptions, host: &dyn 
 /// would record it again. After [`OpsError::Cancelled`] the versions say what was purged, and the same command goes on.
 ///
 /// # Durability
-/// The records are durable before anything is removed. After a crash the next collection removes the rest, and the same command
-/// proves it.
+/// The records are durable before anything is removed. After a crash the same command goes on, or says that nothing is left to purge.
 pub fn purge(workspace: &mut Workspace, options: &PurgeOptions, host: &dyn Host) -> OpsResult<PurgeOutcome> {
     let _looking = workspace.lock_checkout(LockMode::Shared, host)?;
     let present = contents_of_workspace(workspace, host)?;

@@ -23,6 +23,18 @@ pub struct Costs {
 }
 
 impl Costs {
+    /// Bytes of all objects.
+    pub fn object_bytes(&self) -> u64 {
+        self.bytes.values().sum()
+    }
+
+    /// What an object takes: its own frame, or part of one, and those of its chunks.
+    pub fn parts(&self, id: &ObjectId) -> impl Iterator<Item = (IdPrefix, u64)> {
+        let id = IdPrefix::of(id);
+        let chunks = self.chunks.get(&id).map_or(&[][..], Vec::as_slice);
+        std::iter::once(id).chain(chunks.iter().copied()).filter_map(|part| Some((part, *self.bytes.get(&part)?)))
+    }
+
     /// What an object takes that was not taken before, with its chunks.
     pub fn take(&mut self, id: &ObjectId) -> u64 {
         let id = IdPrefix::of(id);
