@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The rank of each module of the library. A module may use those of a lower rank, and itself.
-const RANKS: [(&str, u32); 14] = [
+const RANKS: [(&str, u32); 15] = [
     ("limits", 0),
     ("id", 1),
     ("path", 1),
@@ -17,12 +17,14 @@ const RANKS: [(&str, u32); 14] = [
     ("workspace", 6),
     ("patch", 6),
     ("git", 6),
+    ("remote", 6),
     ("ops", 7),
     ("cli", 10),
     ("main", 10),
 ];
 /// Pairs that the ranks would allow but that must not know each other.
-const FORBIDDEN: [(&str, &str); 3] = [("workspace", "version_log"), ("workspace", "store"), ("store", "workspace")];
+const FORBIDDEN: [(&str, &str); 5] =
+    [("workspace", "version_log"), ("workspace", "store"), ("store", "workspace"), ("remote", "store"), ("remote", "version_log")];
 /// Longest file of the sources, in lines.
 const FILE_LINES_MAX: usize = 500;
 

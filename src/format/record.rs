@@ -2,8 +2,10 @@
 //! can be changed, dropped or put in unnoticed.
 
 mod mark;
+mod supersede;
 
 pub use mark::{CheckRecord, LabelRecord, ProcessEnd, PruneRecord};
+pub use supersede::SupersedeRecord;
 
 use super::bytes::{ByteReader, FormatError, put_prefixed, put_varint};
 use crate::id::{ObjectId, ObjectKind};
@@ -77,13 +79,15 @@ pub enum RecordBody {
     Check(CheckRecord),
     /// The versions were deleted together.
     Prune(PruneRecord),
+    /// Entries before this one count no more; others follow in their place. Stays on the machine that wrote it.
+    Supersede(SupersedeRecord),
 }
 
 impl RecordBody {
     /// The versions that it says something about, all of which must have been made before it; none for one that makes a version.
     pub fn named_versions(&self) -> &[VersionNumber] {
         match self {
-            Self::Version(_) | Self::Restore(_) | Self::Unlabel(_) => &[],
+            Self::Version(_) | Self::Restore(_) | Self::Unlabel(_) | Self::Supersede(_) => &[],
             Self::Promote(number) | Self::Delete(number) | Self::Pin(number) | Self::Unpin(number) => std::slice::from_ref(number),
             Self::Label(label) => std::slice::from_ref(&label.version),
             Self::Check(check) => std::slice::from_ref(&check.version),
@@ -101,6 +105,11 @@ impl RecordBody {
         !matches!(self, Self::Unpin(_))
     }
 
+    /// Whether other machines are told of it. The rest says what one machine did with its own store or workspace.
+    pub fn is_shared(&self) -> bool {
+        !matches!(self, Self::Restore(_) | Self::Supersede(_))
+    }
+
     /// The byte that says which of them it is.
     fn kind(&self) -> u8 {
         match self {
@@ -114,6 +123,7 @@ impl RecordBody {
             Self::Unpin(_) => 8,
             Self::Check(_) => 9,
             Self::Prune(_) => 11,
+            Self::Supersede(_) => 13,
         }
     }
 }
@@ -149,6 +159,7 @@ impl Record {
             RecordBody::Unlabel(name) => put_prefixed(&mut out, name.as_bytes()),
             RecordBody::Check(check) => mark::encode_check(check, &mut out),
             RecordBody::Prune(prune) => mark::encode_prune(prune, &mut out),
+            RecordBody::Supersede(supersede) => supersede.encode(&mut out),
         }
         out
     }
@@ -174,6 +185,7 @@ impl Record {
             8 => RecordBody::Unpin(VersionNumber(reader.varint()?)),
             9 => RecordBody::Check(mark::decode_check(&mut reader)?),
             11 => RecordBody::Prune(mark::decode_prune(&mut reader)?),
+            13 => RecordBody::Supersede(SupersedeRecord::decode(&mut reader)?),
             _ => return Err(reader.malformed("unknown kind of record")),
         };
         if sequence == 0 {
@@ -265,6 +277,7 @@ mod tests {
             check(ProcessEnd::Exited(101), "1 failed\n"),
             check(ProcessEnd::Signalled(9), ""),
             prune(&[1, 2, 3, 900, u64::MAX]),
+            RecordBody::Supersede(SupersedeRecord { kept: 300, newest: Some(VersionNumber(7)), active: None }),
         ]
     }
 
@@ -329,6 +342,7 @@ mod tests {
             "09070a636172676f20746573740065 90bf05 0931206661696c65640a",
             "09070a636172676f2074657374010990bf0500",
             "0b06627564676574050101018107fbf8ffffffffffffff01",
+            "0dac020700",
         ];
         assert_eq!(written, expected.map(|hex| hex.replace(' ', "")));
     }

@@ -127,7 +127,7 @@ impl OldFrames {
                     return Err(StoreError::Codec("a segment has bytes that are no frame"));
                 };
                 let is_record = frame.header.kind == ObjectKind::Record;
-                let ids = if is_record { Vec::new() } else { ids_of(&mut reader, location)? };
+                let ids = if is_record { Vec::new() } else { reader.ids_in(location)? };
                 let members = ids.into_iter().map(|id| (id, live.contains(&id))).collect();
                 frames.push(OldFrame { location, kind: frame.header.kind, members });
                 Ok(())
@@ -158,7 +158,7 @@ impl OldFrames {
         let map = Arc::new(file.map()?);
         let mut found: HashSet<(ObjectKind, ObjectId)> = HashSet::new();
         let mut records = Vec::new();
-        let adopted = store.segments.adopt(map.clone());
+        let adopted = store.segments.adopt(map.clone())?;
         let mut reader = store.reader();
         let mut offset = SEGMENT_HEADER_BYTES;
         let mut objects = 0;
@@ -167,7 +167,7 @@ impl OldFrames {
             if frame.header.kind == ObjectKind::Record {
                 records.push(ObjectId::of(ObjectKind::Record, frame.payload));
             } else {
-                let ids = ids_of(&mut reader, Location::new(adopted.number(), offset as u32, 0))?;
+                let ids = reader.ids_in(Location::new(adopted.number(), offset as u32, 0))?;
                 objects += ids.len();
                 found.extend(ids.into_iter().map(|id| (frame.header.kind, id)));
             }
@@ -185,16 +185,6 @@ impl OldFrames {
         let records = self.frames.iter().filter(|frame| frame.kind == ObjectKind::Record);
         records.map(|frame| store.with_frame(frame.location, |frame| Ok(ObjectId::of(ObjectKind::Record, frame.payload)))).collect()
     }
-}
-
-/// The ids of what is in a frame, computed from the contents.
-fn ids_of(reader: &mut Reader<'_>, location: Location) -> StoreResult<Vec<ObjectId>> {
-    let decoded = reader.decode_whole(location)?;
-    if decoded.header.content == Content::ChunkList {
-        return Ok(vec![ChunkList::decode(&decoded.content)?.whole]);
-    }
-    let ranges = (0..decoded.header.members() as u16).filter_map(|member| decoded.header.member_range(member));
-    Ok(ranges.map(|range| ObjectId::of(decoded.header.kind, &decoded.content[range])).collect())
 }
 
 /// Where an object is now, and how many deltas are below it.
@@ -399,7 +389,7 @@ impl Output<'_> {
     fn add(&mut self, content: &Content, frame: &OldFrame, encoded: Encoded, bytes: &[u8], base: Option<&LiveBase>) -> StoreResult<Place> {
         let (coding, payload) = pending(encoded, bytes, base);
         let depth = match coding {
-            PendingCoding::Delta { depth, .. } => depth,
+            PendingCoding::Delta { depth, .. } | PendingCoding::FarDelta { depth, .. } => depth,
             PendingCoding::Raw | PendingCoding::Zstd => 0,
         };
         let pending =

@@ -1,0 +1,2 @@
+use super::directory::Directory;
+use super::*;
