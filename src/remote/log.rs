@@ -1,6 +1,7 @@
 //! The log of a remote: reading its entries one behind the other, and appending to it as the only one of all who try.
 
 use super::probe::random;
+use super::bucket::{Counted, Traffic};
 use super::{Bucket, Creation, RemoteError, RemoteResult};
 use crate::format::remote::{PackRef, RemoteEntry, RepositoryId, decode_remote, encode_remote};
 use crate::format::record::Record;
@@ -48,14 +49,19 @@ pub enum Appended {
 
 /// What lies in a bucket.
 pub struct Remote {
-    pub(super) bucket: Box<dyn Bucket>,
+    pub(super) bucket: Counted,
     repository: RepositoryId,
 }
 
 impl Remote {
     /// The history in a bucket, as it was known before. Costs no request.
     pub fn known(bucket: Box<dyn Bucket>, repository: RepositoryId) -> Self {
-        Self { bucket, repository }
+        Self { bucket: Counted::new(bucket), repository }
+    }
+
+    /// What was asked of its storage.
+    pub fn traffic(&self) -> Traffic {
+        self.bucket.traffic()
     }
 
     /// The history in a bucket.
@@ -65,7 +71,7 @@ impl Remote {
     pub fn find(bucket: Box<dyn Bucket>) -> RemoteResult<Self> {
         let bytes = bucket.get(FORMAT, FORMAT_BYTES_MAX)?.ok_or(RemoteError::Empty)?;
         let repository = decode_remote(&bytes).map_err(|error| RemoteError::format(FORMAT, &error))?;
-        Ok(Self { bucket, repository })
+        Ok(Self::known(bucket, repository))
     }
 
     /// The history in a bucket; one is begun where there is none.
@@ -87,7 +93,7 @@ impl Remote {
 
     /// The storage.
     pub fn bucket(&self) -> &dyn Bucket {
-        &*self.bucket
+        &self.bucket
     }
 
     /// Checks that the log still has what was seen of it, so that nothing of it was hidden or rewritten. One request.

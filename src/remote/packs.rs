@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use super::{Remote, RemoteError, RemoteResult};
+use super::{Bucket, Remote, RemoteError, RemoteResult};
 use crate::disk::{Dir, TempFile};
 use crate::format::pack::pack_id;
 use crate::format::remote::PackRef;

@@ -18,7 +18,7 @@ use crate::id::{ObjectId, ObjectKind};
 
 const WHAT: &str = "pack";
 
-/// Packs that are being taken in. Dropped before [`Incoming::publish_into`], it leaves no trace.
+/// Packs that are being taken in. Dropped before [`Incoming::fill`], it leaves no trace.
 pub struct Incoming<'s> {
     store: &'s Store,
     reader: Reader<'s>,
@@ -130,7 +130,7 @@ impl<'s> Incoming<'s> {
     }
 
     /// Puts what came into a batch, to be published with the records that refer to it.
-    pub fn publish_into(self, batch: &Batch) -> StoreResult<()> {
+    pub fn fill(&self, batch: &Batch) -> StoreResult<()> {
         for (location, ids) in &self.frames {
             batch.add(self.store.with_frame(*location, |frame| pending(frame, ids.clone()))?)?;
         }
