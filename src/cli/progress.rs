@@ -72,6 +72,8 @@ fn line(phase: Phase, done: u64, total: Option<u64>, elapsed: Duration) -> Strin
         Phase::Writing => ("writing", readable_size),
         Phase::Proving => ("reading back", |files| format!("{} files", number(files))),
         Phase::Verifying => ("verifying", readable_size),
+        Phase::Receiving => ("receiving", readable_size),
+        Phase::Sending => ("sending", readable_size),
         Phase::Exporting => ("exporting", |versions| format!("{} versions", number(versions))),
         Phase::Importing => ("importing", |commits| format!("{} commits", number(commits))),
     };

@@ -128,7 +128,7 @@ impl Remote {
             if is_last {
                 break;
             }
-            ahead = REMOTE_TRANSFERS;
+            ahead = (2 * ahead).min(REMOTE_TRANSFERS);
         }
         Ok(found)
     }

@@ -5,6 +5,7 @@
 mod history;
 mod marks;
 mod shell;
+mod sync;
 mod transfer;
 mod value;
 mod workspace;
@@ -19,6 +20,7 @@ pub use history::{
 };
 pub use marks::{LabelArgs, PinArgs, PruneArgs};
 pub use shell::{CompletionArgs, ManArgs, Shell};
+pub use sync::{FetchArgs, PullArgs, RemoteAddArgs, RemoteCheckArgs, RemoteCommand, RemoteRemoveArgs, SyncArgs};
 pub use transfer::{DrillArgs, ExportCommand, ExportGitArgs, ExportTarArgs, ImportCommand, ImportGitArgs};
 pub use value::looks_like_version;
 pub use workspace::{CheckIgnoreArgs, DiffArgs, DiffFormArgs, InitArgs, PushArgs, StatusArgs, VerifyArgs, VersionDiffArgs};
@@ -46,6 +48,7 @@ Exit codes:
 Environment:
   LUA_AUTHOR        who makes versions, unless --by says it (else the user's name)
   LUA_TRIGGERED_BY  what triggers pushes, unless --triggered-by says it
+  AWS_*, GOOGLE_*, AZURE_*  credentials and settings for remotes
   PAGER, NO_COLOR, COLUMNS, TZ  as everywhere
   LUA_TEST_NOW_MS   for tests: fixes the clock, in milliseconds since 1970";
 
@@ -94,6 +97,12 @@ pub enum Command {
     Label(LabelArgs),
     Pin(PinArgs),
     Prune(PruneArgs),
+    /// Share the history with other machines: add, list, remove, check remotes
+    #[command(subcommand)]
+    Remote(RemoteCommand),
+    Sync(SyncArgs),
+    Pull(PullArgs),
+    Fetch(FetchArgs),
     Drill(DrillArgs),
     Completion(CompletionArgs),
     Man(ManArgs),

@@ -14,6 +14,7 @@ pub mod push;
 pub mod rollback;
 pub mod shell;
 pub mod status;
+pub mod sync;
 pub mod transfer;
 pub mod verify;
 pub mod workspace;

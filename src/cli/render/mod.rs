@@ -21,6 +21,7 @@ pub mod rollback;
 pub mod show;
 pub mod stat;
 pub mod status;
+pub mod sync;
 pub mod table;
 pub mod time;
 pub mod transfer;
