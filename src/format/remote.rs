@@ -201,7 +201,7 @@ mod tests {
     fn the_bytes_of_entries_stay() {
         assert_eq!(RemoteEntry::id_of(&entry().encode()).to_string(), "6efbac02a3c9fcf7d436165ce59f1dcc027bbef46ae24b00254c73536e432188");
         let hex: String = encode_remote(entry().repository).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "FORMAT_GOLDEN");
+        assert_eq!(hex, "894c52460d0a1a0a010030313233343536373839616263646566692ee42a2576d731");
     }
 
     proptest! {

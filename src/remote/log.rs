@@ -79,8 +79,9 @@ impl Remote {
         if bucket.get(FORMAT, FORMAT_BYTES_MAX)?.is_none() {
             // Whether we or somebody else made it, it is read back.
             match bucket.create(FORMAT, &encode_remote(RepositoryId(random()))) {
-                Err(error) if !error.is_ambiguous() => return Err(error),
-                _ => {}
+                Ok(_) => {}
+                Err(error) if error.is_ambiguous() && bucket.get(FORMAT, FORMAT_BYTES_MAX)?.is_some() => {}
+                Err(error) => return Err(error),
             }
         }
         Self::find(bucket)

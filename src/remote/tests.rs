@@ -101,7 +101,9 @@ fn of_all_who_append_at_once_exactly_one_gets_each_place() {
                 let remote = Remote::find(Box::new(directory(&folder))).unwrap();
                 scope.spawn(move || {
                     let mut seen = Seen::NOTHING;
-                    (0..ROUNDS).for_each(|round| drop(append_behind_all(&remote, &mut seen, 1 + writer * ROUNDS + round)));
+                    for round in 0..ROUNDS {
+                        append_behind_all(&remote, &mut seen, 1 + writer * ROUNDS + round);
+                    }
                 });
             }
         });
