@@ -48,8 +48,12 @@ impl Far {
     }
 
     fn objects(&self) -> Vec<PathBuf> {
-        let mut found: Vec<PathBuf> =
-            walkdir::WalkDir::new(self.path()).into_iter().flatten().filter(|entry| entry.file_type().is_file()).map(|entry| entry.into_path()).collect();
+        let mut found: Vec<PathBuf> = walkdir::WalkDir::new(self.path())
+            .into_iter()
+            .flatten()
+            .filter(|entry| entry.file_type().is_file())
+            .map(|entry| entry.into_path())
+            .collect();
         found.sort();
         found
     }
@@ -138,8 +142,12 @@ fn whoever_is_second_gets_other_numbers_and_loses_nothing() {
     one.lua(&["label", "1", "theirs"]).expect(exit::OK);
     sync(&one);
     let answer = sync(&other);
-    let renumbered: Vec<(u64, u64)> =
-        answer["renumbered"].as_array().unwrap().iter().map(|pair| (pair["before"].as_u64().unwrap(), pair["now"].as_u64().unwrap())).collect();
+    let renumbered: Vec<(u64, u64)> = answer["renumbered"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|pair| (pair["before"].as_u64().unwrap(), pair["now"].as_u64().unwrap()))
+        .collect();
     assert_eq!(renumbered, [(2, 5), (3, 6), (4, 7), (5, 8)]);
     sync(&one);
     assert_same_history(&one, &other);
@@ -184,7 +192,11 @@ fn of_many_who_sync_at_once_none_loses_a_version() {
     const MACHINES: usize = 5;
     let rounds = common::number_from_env("LUA_SYNC_ROUNDS", 4);
     let far = Far::new();
-    let machines: Vec<Sandbox> = (0..MACHINES).map(|_| far.machine()).collect();
+    let first = far.machine();
+    first.write("base", "0");
+    push(&first, "base");
+    sync(&first);
+    let machines: Vec<Sandbox> = std::iter::once(first).chain((1..MACHINES).map(|_| far.clone())).collect();
     let patient = |sandbox: &Sandbox, words: &[&str]| -> Run {
         sandbox.try_run(sandbox.command(words), Duration::from_secs(240)).unwrap_or_else(|error| panic!("{error}"))
     };
@@ -201,7 +213,7 @@ fn of_many_who_sync_at_once_none_loses_a_version() {
     });
     machines.iter().for_each(|machine| drop(sync(machine)));
     let found = messages(&machines[0]);
-    assert_eq!(found.len(), MACHINES * rounds, "{found:?}");
+    assert_eq!(found.len(), 1 + MACHINES * rounds, "{found:?}");
     for number in 0..MACHINES {
         let own: Vec<String> = found.iter().filter(|message| message.starts_with(&format!("{number}."))).cloned().collect();
         let expected: Vec<String> = (0..rounds).map(|round| format!("{number}.{round}")).collect();
@@ -226,7 +238,8 @@ fn a_sync_that_is_killed_goes_on() {
         for (sandbox, name) in [(&one, "one"), (&other, "other")] {
             sandbox.write(format!("{name}{round}"), random.text(200));
             push(sandbox, &format!("{name} {round}"));
-            let mut child = sandbox.command(&["sync"]).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+            let mut child =
+                sandbox.command(&["sync"]).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
             std::thread::sleep(Duration::from_millis(random.below(300) as u64));
             child.kill().unwrap();
             child.wait().unwrap();
@@ -314,8 +327,12 @@ fn remove(path: &Path, _: &mut Random) -> String {
 }
 
 fn swap(path: &Path, random: &mut Random) -> String {
-    let others: Vec<PathBuf> =
-        std::fs::read_dir(path.parent().unwrap()).unwrap().flatten().map(|entry| entry.path()).filter(|other| other != path && other.is_file()).collect();
+    let others: Vec<PathBuf> = std::fs::read_dir(path.parent().unwrap())
+        .unwrap()
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|other| other != path && other.is_file())
+        .collect();
     let other = &others[random.below(others.len())];
     let (mine, theirs) = (std::fs::read(path).unwrap(), std::fs::read(other).unwrap());
     std::fs::write(path, theirs).unwrap();
@@ -408,7 +425,10 @@ fn a_remote_that_goes_back_is_noticed() {
     let run = one.lua_json(&["sync"]).expect(exit::DAMAGED);
     assert_eq!(run.value()["error"]["code"], "remote_rewritten");
     before.assert_same(&picture(&one), "nothing changed here");
-    assert_eq!(far.objects(), older.objects().iter().map(|path| far.path().join(path.strip_prefix(older.path()).unwrap())).collect::<Vec<_>>());
+    assert_eq!(
+        far.objects(),
+        older.objects().iter().map(|path| far.path().join(path.strip_prefix(older.path()).unwrap())).collect::<Vec<_>>()
+    );
     common::files::remove(&far.path());
     one.lua(&["sync"]).expect(exit::ERROR);
     before.assert_same(&picture(&one), "nothing changed here");
@@ -450,7 +470,7 @@ fn pulling_brings_a_version_and_saves_what_is_unsaved() {
     other.write("unsaved", "work");
     let answer = other.json(&["sync", "--pull", "--force"]);
     assert_eq!((answer["brought"]["version"].as_u64(), answer["brought"]["saved"].as_u64()), (Some(3), Some(4)), "{answer}");
-    assert_eq!(other.tree_of(4).get("unsaved").is_some(), true);
+    assert!(other.tree_of(4).get("unsaved").is_some());
     assert!(!other.path("unsaved").exists());
     assert_eq!(other.try_status().unwrap().active, Some(3));
     let again = other.json(&["sync", "--pull", "--force"]);

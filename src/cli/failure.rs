@@ -156,11 +156,9 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::RemoteNotAgreed { .. } => {
             says(Usage, "remote_not_agreed", "if you trust it with this history: `{lua} remote check --agree`")
         }
-        OpsError::RemotesDisagree { .. } => says(
-            Failed,
-            "remotes_disagree",
-            "nothing was changed; use one of them only: `{lua} remote remove NAME` forgets the other",
-        ),
+        OpsError::RemotesDisagree { .. } => {
+            says(Failed, "remotes_disagree", "nothing was changed; use one of them only: `{lua} remote remove NAME` forgets the other")
+        }
         OpsError::Unrelated { .. } => {
             says(Usage, "unrelated", "if they belong together: `{lua} sync --force` puts this workspace's versions behind the remote's")
         }
@@ -206,7 +204,9 @@ fn of_remote(error: &RemoteError) -> Verdict {
         RemoteError::Unreachable { .. } => says(Failed, "remote_unreachable", "nothing was lost; run it again when it can be reached"),
         RemoteError::Denied { .. } => says(Failed, "remote_denied", "credentials come from the environment: AWS_*, GOOGLE_*, AZURE_*"),
         RemoteError::Empty => says(Failed, "remote_empty", "`{lua} remote add` begins a history there"),
-        RemoteError::OtherRepository { .. } => says(Failed, "remote_other", "`{lua} remote remove NAME` and `add` it again if that is meant"),
+        RemoteError::OtherRepository { .. } => {
+            says(Failed, "remote_other", "`{lua} remote remove NAME` and `add` it again if that is meant")
+        }
         RemoteError::Rewritten { .. } => says(
             Damage,
             "remote_rewritten",
@@ -214,11 +214,9 @@ fn of_remote(error: &RemoteError) -> Verdict {
         ),
         RemoteError::Damaged { .. } => says(Damage, "remote_damaged", "nothing was changed here"),
         RemoteError::Missing { .. } => says(Damage, "remote_missing", "nothing was changed here"),
-        RemoteError::IgnoresConditions => says(
-            Failed,
-            "remote_ignores_conditions",
-            "use other storage, or --single-writer if no second machine will ever write to it",
-        ),
+        RemoteError::IgnoresConditions => {
+            says(Failed, "remote_ignores_conditions", "use other storage, or --single-writer if no second machine will ever write to it")
+        }
         RemoteError::Contended { .. } => says(Failed, "remote_contended", AGAIN),
         RemoteError::Disk(error) => of_disk(error),
     }

@@ -85,7 +85,13 @@ pub fn bring(workspace: &mut Workspace, from: &ObjectId, version: &VersionRecord
     Ok(done)
 }
 
-fn bring_in(workspace: &mut Workspace, from: &ObjectId, to: &ObjectId, triggered_by: &str, host: &dyn Host) -> OpsResult<(CheckedOut, Stage)> {
+fn bring_in(
+    workspace: &mut Workspace,
+    from: &ObjectId,
+    to: &ObjectId,
+    triggered_by: &str,
+    host: &dyn Host,
+) -> OpsResult<(CheckedOut, Stage)> {
     let rules = PresentRules::new(workspace)?;
     let excludes = |path: &RelPath, is_directory: bool| rules.excludes(path, is_directory);
     let changes = changes_between(&workspace.store, from, to)?;

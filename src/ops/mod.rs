@@ -61,8 +61,8 @@ pub use rollback::{RollbackOptions, RollbackOutcome, RollbackPlan, rollback, rol
 pub use settings::Settings;
 pub use status::{Status, StatusOptions, status};
 pub use sync::{
-    AddOptions, BringOutcome, Drift, PullOptions, RemoteAccess, RemoteReport, RemoteRow, Renumbered, SyncDirection, SyncOptions, SyncOutcome, remote_add,
-    remote_check, remote_list, remote_remove, sync, sync_check, pull, restore_sources,
+    AddOptions, BringOutcome, Drift, PullOptions, RemoteAccess, RemoteReport, RemoteRow, Renumbered, SyncDirection, SyncOptions,
+    SyncOutcome, pull, remote_add, remote_check, remote_list, remote_remove, restore_sources, sync, sync_check,
 };
 pub use verify::{DamagedPath, RepairOutcome, VerifyOptions, VerifyOutcome, repair, verify};
 pub use workspace::Workspace;

@@ -40,7 +40,9 @@ impl Address {
             "file" if rest.starts_with('/') => {}
             "file" => return refuse("file:// wants an absolute path, with three slashes"),
             _ if !CLOUD.contains(&scheme) => return refuse("it begins with none of file://, s3://, gs://, az://"),
-            _ if rest.contains(['@', '?', '#']) => return refuse("only bucket and prefix may stand in it; credentials come from the environment"),
+            _ if rest.contains(['@', '?', '#']) => {
+                return refuse("only bucket and prefix may stand in it; credentials come from the environment");
+            }
             _ if rest.split('/').next().is_none_or(str::is_empty) => return refuse("it names no bucket"),
             _ => {}
         }

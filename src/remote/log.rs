@@ -1,10 +1,10 @@
 //! The log of a remote: reading its entries one behind the other, and appending to it as the only one of all who try.
 
-use super::probe::random;
 use super::bucket::{Counted, Traffic};
+use super::probe::random;
 use super::{Bucket, Creation, RemoteError, RemoteResult};
-use crate::format::remote::{PackRef, RemoteEntry, RepositoryId, decode_remote, encode_remote};
 use crate::format::record::Record;
+use crate::format::remote::{PackRef, RemoteEntry, RepositoryId, decode_remote, encode_remote};
 use crate::id::ObjectId;
 use crate::limits::{REMOTE_ENTRY_BYTES_MAX, REMOTE_TRANSFERS};
 

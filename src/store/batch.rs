@@ -53,9 +53,16 @@ pub(super) struct PendingFrame {
 pub(super) enum PendingCoding {
     Raw,
     Zstd,
-    Delta { base: Location, base_id: ObjectId, depth: u8 },
+    Delta {
+        base: Location,
+        base_id: ObjectId,
+        depth: u8,
+    },
     /// As it came from another store: the base is named by its id wherever it is.
-    FarDelta { base_id: ObjectId, depth: u8 },
+    FarDelta {
+        base_id: ObjectId,
+        depth: u8,
+    },
 }
 
 impl PendingFrame {

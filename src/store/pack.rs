@@ -101,8 +101,7 @@ impl<'a> Packer<'a> {
             (_, Content::Group(lengths)) => {
                 let ids = self.reader.ids_in(location)?;
                 let is_wanted = |id: &ObjectId| self.wanted.contains(&(kind, *id)) && !self.packed.contains(&(kind, *id));
-                let wanted_bytes: u64 =
-                    ids.iter().zip(lengths).filter(|(id, _)| is_wanted(id)).map(|(_, &bytes)| u64::from(bytes)).sum();
+                let wanted_bytes: u64 = ids.iter().zip(lengths).filter(|(id, _)| is_wanted(id)).map(|(_, &bytes)| u64::from(bytes)).sum();
                 let is_worth_it = 2 * wanted_bytes >= u64::from(header.raw_bytes);
                 if is_worth_it { self.copy(location, header, ids) } else { self.pack_alone(kind, id, location) }
             }

@@ -55,8 +55,9 @@ fn replay(conn: &Connection) -> Result<(LogHead, Marks), LogError> {
         return Err(LogError::damaged("its superseded records are not those that its records name"));
     }
     // Every deletion was found on its version. No other version may say that it was deleted.
-    let deleted: u64 =
-        conn.query_row("SELECT count(*) FROM log WHERE deleted_by IS NOT NULL AND version IS NOT NULL", [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)?;
+    let deleted: u64 = conn
+        .query_row("SELECT count(*) FROM log WHERE deleted_by IS NOT NULL AND version IS NOT NULL", [], |row| row.get::<_, i64>(0))
+        .map(i64::unsigned_abs)?;
     if deleted == deletions { Ok((head, marks)) } else { Err(LogError::damaged("a version is marked as deleted that no record deletes")) }
 }
 

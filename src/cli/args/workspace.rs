@@ -10,7 +10,9 @@ use super::value::parse_revision;
 
 /// Make a folder a workspace, with its history in .lua (a first push does it too)
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  {lua} init\n  {lua} init --restore-sources --remote s3://bucket/site   # a new machine\n  {lua} init --store ~/histories/site   # out of reach of rm -rf and git clean")]
+#[command(
+    after_help = "Examples:\n  {lua} init\n  {lua} init --restore-sources --remote s3://bucket/site   # a new machine\n  {lua} init --store ~/histories/site   # out of reach of rm -rf and git clean"
+)]
 pub struct InitArgs {
     /// Id of the agent; else that of lua.skill.yaml, if there is one
     #[arg(long, value_name = "ID")]

@@ -77,9 +77,8 @@ fn answer(session: &Session, outcome: &SyncOutcome, brought: Option<&ops::BringO
     let elapsed = session.elapsed();
     session.answer(|| json::sync::sync(outcome, brought, elapsed), |page| render::sync::put(page, outcome, brought, elapsed))?;
     session.tell_in_words(render::sync::lines(outcome, brought));
-    let is_exact = brought.is_none_or(|brought| {
-        brought.left_alone.is_empty() && brought.changed_since.is_empty() && brought.conflict_copies.is_empty()
-    });
+    let is_exact = brought
+        .is_none_or(|brought| brought.left_alone.is_empty() && brought.changed_since.is_empty() && brought.conflict_copies.is_empty());
     Ok(Exit::left_out_if(!is_exact || !outcome.left_out.is_empty()))
 }
 

@@ -190,6 +190,6 @@ mod tests {
             r#""left_out":[{"path":"s","reason":"a socket"}],"left_out_total":1,"#,
             r#""rules":[{"rule":"built in","files":1,"bytes":2,"directories":3}],"elapsed_ms":1}"#
         );
-        assert_eq!(text(&push(&outcome, None, circumstances)), expected);
+        assert_eq!(text(&push(&outcome, None, None, circumstances)), expected);
     }
 }

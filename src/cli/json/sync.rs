@@ -175,6 +175,11 @@ pub struct Restored<'a> {
 }
 
 /// The answer of `init --restore-sources`.
-pub fn restored<'a>(made: &'a InitOutcome, outcome: &'a SyncOutcome, brought: Option<&'a BringOutcome>, elapsed: Duration) -> Answer<Restored<'a>> {
+pub fn restored<'a>(
+    made: &'a InitOutcome,
+    outcome: &'a SyncOutcome,
+    brought: Option<&'a BringOutcome>,
+    elapsed: Duration,
+) -> Answer<Restored<'a>> {
     Answer::new(Restored { init: workspace::of_init(made), sync: of_sync(outcome, brought, elapsed) })
 }

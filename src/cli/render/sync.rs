@@ -36,7 +36,10 @@ pub fn put_remotes(page: &mut Page, rows: &[RemoteRow]) {
 /// Says what a check found.
 pub fn put_report(page: &mut Page, report: &RemoteReport) {
     let (name, url) = (page.paint(STRONG, escape::text(&report.remote.name)), escape::text(&report.remote.url));
-    page.line(format_args!("{name}: {url} can be reached and its log is sound; {} behind what was seen", counted(report.new_entries, "entry")));
+    page.line(format_args!(
+        "{name}: {url} can be reached and its log is sound; {} behind what was seen",
+        counted(report.new_entries, "entry")
+    ));
     if report.keeps_apart {
         page.line("its storage keeps two writers apart");
     } else {
@@ -83,6 +86,10 @@ pub fn put_drift(page: &mut Page, drift: &Drift) {
     if drift.is_none() {
         return page.line(format_args!("{remote} and this workspace have the same history"));
     }
-    page.line(format_args!("to receive from {remote}: {} and {}", counted(drift.incoming, "version"), counted(drift.incoming_marks, "mark")));
+    page.line(format_args!(
+        "to receive from {remote}: {} and {}",
+        counted(drift.incoming, "version"),
+        counted(drift.incoming_marks, "mark")
+    ));
     page.line(format_args!("to send to {remote}: {} and {}", counted(drift.outgoing, "version"), counted(drift.outgoing_marks, "mark")));
 }

@@ -172,7 +172,11 @@ fn without_contradiction(body: RecordBody, state: &Shared) -> Result<RecordBody,
         }
         RecordBody::Prune(mut prune) => {
             prune.versions.retain(|number| !is_deleted(number) && !state.keeps(*number));
-            if prune.versions.is_empty() { Err("a prune: others have pruned or kept the same versions".to_owned()) } else { Ok(RecordBody::Prune(prune)) }
+            if prune.versions.is_empty() {
+                Err("a prune: others have pruned or kept the same versions".to_owned())
+            } else {
+                Ok(RecordBody::Prune(prune))
+            }
         }
         RecordBody::Delete(number) if state.keeps(number) => Err(format!("the deletion of {number}: others have pinned or labelled it")),
         body if body.names_living() && body.named_versions().iter().any(is_deleted) => {
@@ -224,7 +228,8 @@ mod tests {
 
     #[test]
     fn ours_come_behind_theirs_with_new_numbers_and_a_note() {
-        let own = log(5, vec![version(3, "mine", "rollback to v1"), version(4, "mine too", "rollback to v3"), label(3, "x"), label(1, "y")]);
+        let own =
+            log(5, vec![version(3, "mine", "rollback to v1"), version(4, "mine too", "rollback to v3"), label(3, "x"), label(1, "y")]);
         let theirs = log(3, vec![version(3, "theirs", "push"), label(3, "y")]);
         let merge = merge(4, &own, &theirs, &shared(2));
         let expected = vec![
@@ -244,7 +249,15 @@ mod tests {
             RecordBody::Prune(PruneRecord { versions: versions.iter().copied().map(VersionNumber).collect(), reason: "x".into() })
         };
         let theirs = log(3, vec![prune(&[1, 2]), RecordBody::Pin(VersionNumber(3))]);
-        let own = log(5, vec![RecordBody::Pin(VersionNumber(1)), prune(&[2, 3, 4]), RecordBody::Delete(VersionNumber(3)), RecordBody::Unpin(VersionNumber(1))]);
+        let own = log(
+            5,
+            vec![
+                RecordBody::Pin(VersionNumber(1)),
+                prune(&[2, 3, 4]),
+                RecordBody::Delete(VersionNumber(3)),
+                RecordBody::Unpin(VersionNumber(1)),
+            ],
+        );
         let merge = merge(4, &own, &theirs, &shared(5));
         assert_eq!(merge.ours, [(1, prune(&[4])), (1, RecordBody::Unpin(VersionNumber(1)))]);
         assert_eq!(merge.left_out.len(), 2);

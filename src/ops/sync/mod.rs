@@ -199,11 +199,13 @@ fn refuse_unrelated(workspace: &Workspace, open: &Open, remotes: &Remotes) -> Op
     }
     let found = open.remote.behind(&seen_of(&open.state, remotes, &open.name)?, 1)?;
     let Some(first) = found.first().and_then(|found| found.entry.records.first()) else { return Ok(()) };
-    let is_common = workspace.log.counting_behind(0)?.first().is_some_and(|own| (own.created_ms, &own.body) == (first.created_ms, &first.body));
+    let is_common =
+        workspace.log.counting_behind(0)?.first().is_some_and(|own| (own.created_ms, &own.body) == (first.created_ms, &first.body));
     if is_common {
         return Ok(());
     }
-    let is_version = |found: &Found| found.entry.records.iter().filter(|record| matches!(record.body, RecordBody::Version(_))).count() as u64;
+    let is_version =
+        |found: &Found| found.entry.records.iter().filter(|record| matches!(record.body, RecordBody::Version(_))).count() as u64;
     Err(OpsError::Unrelated { theirs: found.iter().map(is_version).sum(), ours })
 }
 

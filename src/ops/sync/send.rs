@@ -96,7 +96,8 @@ fn next_records(own: &[Record], seen: &Seen) -> (Vec<Record>, usize) {
 
 /// The objects of the versions among these records that are not deleted again, and the tree of the version that the other side has.
 fn parts_of<'a>(workspace: &'a Workspace, own: &[Record]) -> OpsResult<(Parts<'a>, Option<ObjectId>)> {
-    let versions: Vec<_> = own.iter().filter_map(|record| if let RecordBody::Version(version) = &record.body { Some(version) } else { None }).collect();
+    let versions: Vec<_> =
+        own.iter().filter_map(|record| if let RecordBody::Version(version) = &record.body { Some(version) } else { None }).collect();
     let mut parts = Parts::new(workspace.store());
     let Some(first) = versions.first() else { return Ok((parts, None)) };
     let shared = last_living(workspace, first.number.0 - 1)?.map(|version| version.root);
@@ -210,7 +211,8 @@ fn with_chunks(store: &Store, parts: &Parts<'_>, around: &HashSet<ObjectId>) -> 
     for Part { kind, id, is_large } in parts.found.iter().filter(|part| !around.contains(&part.id)) {
         if *is_large {
             let chunks = reader.chunks(*kind, id)?.into_iter();
-            wanted.extend(chunks.filter(|chunk| !former_chunks.contains(chunk) && met.insert(*chunk)).map(|chunk| (ObjectKind::Blob, chunk)));
+            wanted
+                .extend(chunks.filter(|chunk| !former_chunks.contains(chunk) && met.insert(*chunk)).map(|chunk| (ObjectKind::Blob, chunk)));
         }
         wanted.push((*kind, *id));
     }

@@ -129,13 +129,7 @@ fn shared_state(publishing: &Publishing<'_>, local: u64) -> OpsResult<Shared> {
 }
 
 /// Appends the others' records, and this machine's behind them if there are any. Gives the place of the last of theirs.
-fn append(
-    publishing: &mut Publishing<'_>,
-    merge: &Merge,
-    remotes: &Remotes,
-    name: &str,
-    batch: crate::store::Batch,
-) -> OpsResult<u64> {
+fn append(publishing: &mut Publishing<'_>, merge: &Merge, remotes: &Remotes, name: &str, batch: crate::store::Batch) -> OpsResult<u64> {
     let goes_back = publishing.head.sequence > merge.common && !merge.ours.is_empty();
     let mut bodies = Vec::new();
     if goes_back {
@@ -182,9 +176,7 @@ pub fn refuse_cancelled(host: &dyn Host) -> OpsResult<()> {
 fn of_remote(error: StoreError) -> OpsError {
     match error {
         StoreError::Disk(error) => error.into(),
-        StoreError::Missing { kind, id } => {
-            RemoteError::Missing { key: format!("{} {}", kind.name(), ObjectId::to_string(&id)) }.into()
-        }
+        StoreError::Missing { kind, id } => RemoteError::Missing { key: format!("{} {}", kind.name(), ObjectId::to_string(&id)) }.into(),
         error => RemoteError::Damaged { key: "packs".to_owned(), why: error.to_string() }.into(),
     }
 }
