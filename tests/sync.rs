@@ -537,3 +537,30 @@ fn remotes_are_added_listed_and_refused() {
     nothing.lua(&["init", "--restore-sources", "--remote", "file:///no/such/place"]).expect(exit::ERROR);
     sandbox.lua(&["remote", "check"]).expect(exit::OK);
 }
+
+#[test]
+fn contents_that_both_made_alone_fit_together() {
+    let far = Far::new();
+    let one = far.machine();
+    one.write("base", "0");
+    push(&one, "base");
+    sync(&one);
+    let other = far.clone();
+    let mut random = Random::new(3);
+    let lines: Vec<String> = (0..6).map(|_| random.text(60)).collect();
+    let state = |count: usize| lines[..count].concat();
+    // The same content is a delta on one machine and stands alone on the other, where the next one is a delta against it.
+    for count in 1..=4 {
+        one.write("file", state(count));
+        push(&one, "one");
+    }
+    for count in [4, 5, 6] {
+        other.write("file", state(count));
+        push(&other, "other");
+    }
+    sync(&other);
+    sync(&one);
+    sync(&other);
+    assert_same_history(&one, &other);
+    assert_same_history(&one, &far.clone());
+}

@@ -69,7 +69,7 @@ fn share(cloud: &Cloud) {
     cloud.run(&other, &["init", "--restore-sources", "--remote", &cloud.url]);
     other.tree().assert_same(&one.tree(), "a new machine");
     for (sandbox, name) in [(&one, "one"), (&other, "other")] {
-        sandbox.write(name, name);
+        sandbox.write(format!("work of {name}"), name);
         sandbox.push();
     }
     let edit = cloud.run(&one, &["sync"]).value();

@@ -213,6 +213,7 @@ fn of_remote(error: &RemoteError) -> Verdict {
             "nothing was changed here; bring the remote back from a copy, or `{lua} remote remove NAME` and share with a new place",
         ),
         RemoteError::Damaged { .. } => says(Damage, "remote_damaged", "nothing was changed here"),
+        RemoteError::Lacking { .. } => says(Damage, "remote_lacking", "nothing was changed here"),
         RemoteError::Missing { .. } => says(Damage, "remote_missing", "nothing was changed here"),
         RemoteError::IgnoresConditions => {
             says(Failed, "remote_ignores_conditions", "use other storage, or --single-writer if no second machine will ever write to it")

@@ -75,6 +75,12 @@ pub enum RemoteError {
         /// Which key.
         key: String,
     },
+    /// No pack that an entry names holds what its versions consist of.
+    #[error("{what} is in none of the packs that the remote's log names")]
+    Lacking {
+        /// The object.
+        what: String,
+    },
     /// Two could create the same key: with this storage the work of one machine would overwrite that of another.
     #[error("the storage creates what is there already, so two machines would overwrite each other's versions")]
     IgnoresConditions,

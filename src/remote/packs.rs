@@ -3,11 +3,11 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use super::{Bucket, Remote, RemoteError, RemoteResult};
+use super::{Bucket, Remote, RemoteError, RemoteResult, Seen};
 use crate::disk::{Dir, TempFile};
 use crate::format::pack::pack_id;
 use crate::format::remote::PackRef;
-use crate::limits::{PACK_LOOK_FIRST_BYTES, REMOTE_TRANSFERS};
+use crate::limits::{PACK_LOOK_FIRST_BYTES, REMOTE_ROUND_ENTRIES, REMOTE_TRANSFERS};
 
 impl Remote {
     /// Sends a pack. One that is there already is not sent again, if it is of a size that makes looking worth a request.
@@ -19,6 +19,18 @@ impl Remote {
             self.bucket.put(&key, bytes)?;
         }
         Ok(pack)
+    }
+
+    /// The packs that the entries of the log name, from the first one on up to this.
+    pub fn all_packs(&self, last: u64) -> RemoteResult<Vec<PackRef>> {
+        let (mut seen, mut packs) = (Seen::NOTHING, Vec::new());
+        while seen.number < last {
+            let found = self.behind(&seen, REMOTE_ROUND_ENTRIES.min((last - seen.number) as usize))?;
+            let Some(newest) = found.last() else { break };
+            seen = newest.seen;
+            packs.extend(found.iter().flat_map(|found| found.entry.packs.iter().copied()));
+        }
+        Ok(packs)
     }
 
     /// Fetches a pack into a temporary file, and holds it against its id.

@@ -6,12 +6,12 @@ use super::state::{RemoteState, Remotes};
 use super::wanted::Parts;
 use crate::format::record::{Record, RecordBody, SupersedeRecord, VersionNumber, VersionRecord};
 use crate::format::remote::PackRef;
-use crate::id::{ObjectId, ObjectKind};
+use crate::id::ObjectKind;
 use crate::limits::REMOTE_ROUND_BYTES;
 use crate::ops::workspace::Publishing;
 use crate::ops::{Host, OpsError, OpsResult, Phase, Workspace};
 use crate::remote::{Found, Remote, RemoteError};
-use crate::store::{Incoming, StoreError};
+use crate::store::{Batch, Incoming, StoreError};
 use crate::version_log::LogError;
 
 /// What came.
@@ -49,20 +49,16 @@ pub fn take_in(
 ) -> OpsResult<TakenIn> {
     let Some(last) = found.last() else { return Ok(TakenIn::default()) };
     let batch = workspace.store.batch()?;
-    let tmp = workspace.store.tmp().clone();
     let records: Vec<Record> = found.iter().flat_map(|found| found.entry.records.iter().cloned()).collect();
-    let files = fetch(remote, found, &tmp, host)?;
-    // The store is only looked at as long as contents are not published, and its log only changed behind that.
-    let store = &workspace.store;
-    let mut incoming = Incoming::new(store)?;
-    for file in files {
-        refuse_cancelled(host)?;
-        incoming.add(file).map_err(of_remote)?;
+    let packs = found.iter().flat_map(|found| found.entry.packs.iter().copied()).collect::<Vec<_>>();
+    match receive(workspace, remote, &packs, &records, &batch, host) {
+        Err(OpsError::Remote(RemoteError::Lacking { .. })) => {
+            // This machine has given contents away that others still build upon: they are fetched again, with all there is.
+            let all = remote.all_packs(last.seen.number)?;
+            receive(workspace, remote, &all, &records, &batch, host)?;
+        }
+        other => other?,
     }
-    incoming.check_large().map_err(of_remote)?;
-    check_complete(workspace, &records)?;
-    incoming.fill(&batch)?;
-    drop(incoming);
     batch.prepare()?;
     let mut publishing = workspace.begin_publish(host)?;
     let own = publishing.workspace().log.counting_behind(state.local)?;
@@ -75,15 +71,20 @@ pub fn take_in(
     Ok(TakenIn { versions, renumbered: merge.renumbered, left_out: merge.left_out })
 }
 
-fn fetch(remote: &Remote, found: &[Found], tmp: &crate::disk::Dir, host: &dyn Host) -> OpsResult<Vec<crate::disk::TempFile>> {
-    let packs: Vec<PackRef> = found.iter().flat_map(|found| found.entry.packs.iter().copied()).collect();
-    if packs.is_empty() {
-        return Ok(Vec::new());
-    }
+/// Fetches packs, checks them and what the records need of them, and puts them into a batch.
+fn receive(workspace: &Workspace, remote: &Remote, packs: &[PackRef], records: &[Record], batch: &Batch, host: &dyn Host) -> OpsResult<()> {
     let total = packs.iter().map(|pack| pack.bytes).sum();
-    let fetched = remote.get_packs(&packs, tmp, host.cancel_flag(), &|done| host.progress(Phase::Receiving, done, Some(total)));
+    let on_bytes = |done| host.progress(Phase::Receiving, done, Some(total));
+    let fetched = remote.get_packs(packs, workspace.store.tmp(), host.cancel_flag(), &on_bytes);
     refuse_cancelled(host)?;
-    Ok(fetched?)
+    let mut incoming = Incoming::new(&workspace.store)?;
+    for file in fetched? {
+        refuse_cancelled(host)?;
+        incoming.add(file).map_err(of_remote)?;
+    }
+    incoming.check_large().map_err(of_remote)?;
+    check_complete(workspace, records)?;
+    Ok(incoming.fill(batch)?)
 }
 
 /// Checks that of every version that is not deleted again each tree and each content is here.
@@ -176,7 +177,7 @@ pub fn refuse_cancelled(host: &dyn Host) -> OpsResult<()> {
 fn of_remote(error: StoreError) -> OpsError {
     match error {
         StoreError::Disk(error) => error.into(),
-        StoreError::Missing { kind, id } => RemoteError::Missing { key: format!("{} {}", kind.name(), ObjectId::to_string(&id)) }.into(),
+        StoreError::Missing { kind, id } => RemoteError::Lacking { what: format!("{} {id}", kind.name()) }.into(),
         error => RemoteError::Damaged { key: "packs".to_owned(), why: error.to_string() }.into(),
     }
 }
