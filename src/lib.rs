@@ -14,6 +14,7 @@
 //! | 6 | [`workspace`] | the workspace: ignore rules, scan, stat cache, checkout |
 //! | 6 | [`patch`] | changes as people see them: renames, patches, counted lines |
 //! | 6 | `git` | git repositories and git's stream format (feature `git`) |
+//! | 6 | [`remote`] | a history in object storage: log, packs (network: feature `remote`) |
 //! | 7 | [`ops`] | what a user can do: push, rollback, promote, list, diff, restore, verify … |
 //!
 //! Nothing here prints, prompts or reads the environment: that is the business of the program `lua`.
@@ -27,6 +28,7 @@ pub mod limits;
 pub mod ops;
 pub mod patch;
 pub mod path;
+pub mod remote;
 pub mod store;
 pub mod tree;
 pub mod version_log;

@@ -104,6 +104,36 @@ pub const SEGMENT_BYTES_MAX: u64 = 1 << 30;
 /// Most segments of one store: the width of the segment field of a location.
 pub const SEGMENTS_MAX: u32 = 1 << 20;
 
+/// Most records of one frame, which become durable together or not at all.
+pub const RECORD_GROUP_MEMBERS_MAX: usize = 1 << 20;
+
+/// A pack for a remote is closed when it has this many bytes.
+pub const PACK_BYTES_TARGET: usize = 16 << 20;
+/// Largest pack, in bytes: the largest frame and a table fit behind what was there before.
+pub const PACK_BYTES_MAX: usize = 128 << 20;
+/// Most objects of one pack.
+pub const PACK_OBJECTS_MAX: u64 = 200_000;
+/// Largest entry of a remote log, in bytes.
+pub const REMOTE_ENTRY_BYTES_MAX: usize = 8 << 20;
+/// An entry of a remote log gets no further record once its records have this many bytes, or packs are named.
+pub const REMOTE_ENTRY_RECORDS_BYTES: usize = 4 << 20;
+/// Most entries that are taken in at a time.
+pub const REMOTE_ROUND_ENTRIES: usize = 256;
+/// No further entry is taken in at the same time once its packs have this many bytes.
+pub const REMOTE_ROUND_BYTES: u64 = 512 << 20;
+/// Transfers that run at the same time.
+pub const REMOTE_TRANSFERS: usize = 8;
+/// How often an entry is tried when others are faster.
+pub const REMOTE_APPEND_TRIES: u32 = 200;
+/// A request to a remote fails after this long without an answer, in milliseconds.
+pub const REMOTE_TIMEOUT_MS: u64 = 30_000;
+/// How often a request is tried again that failed for a reason which may pass.
+pub const REMOTE_RETRIES: usize = 5;
+/// From this size on a pack is looked for in the remote before it is sent, in bytes: an interrupted sync may have sent it.
+pub const PACK_LOOK_FIRST_BYTES: usize = 256 << 10;
+/// Largest file that says what is known of a remote, in bytes.
+pub const REMOTE_STATE_BYTES_MAX: u64 = 64 << 10;
+
 /// New index entries gather in the tail file until there are this many; then they become a sorted run.
 pub const INDEX_TAIL_ENTRIES_MAX: usize = 2048;
 /// Two neighbouring runs are merged when the older has less than this many times the entries of the newer.
@@ -209,6 +239,8 @@ const _: () = {
     assert!(FRAME_RAW_BYTES_MAX <= 1 << ZSTD_WINDOW_LOG_MAX);
     assert!(SEGMENT_BYTES_MAX + (FRAME_STORED_BYTES_MAX as u64) < 1 << 32);
     assert!(SEGMENT_APPEND_BYTES_MAX <= SEGMENT_BYTES_MAX);
+    assert!(PACK_BYTES_TARGET + FRAME_STORED_BYTES_MAX + (PACK_OBJECTS_MAX as usize) * 40 < PACK_BYTES_MAX);
+    assert!(REMOTE_ENTRY_RECORDS_BYTES + RECORD_BYTES_MAX < REMOTE_ENTRY_BYTES_MAX);
     assert!(SAMPLE_BYTES <= SAMPLE_FROM_BYTES);
     assert!(PRUNED_VERSIONS_MAX * 10 + LABEL_BYTES_MAX + 100 <= RECORD_BYTES_MAX);
     assert!(PURGED_CONTENTS_MAX * 32 + 2 * PURGED_PATHS_BYTES_MAX + 100 <= RECORD_BYTES_MAX);

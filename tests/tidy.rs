@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The rank of each module of the library. A module may use those of a lower rank, and itself.
-const RANKS: [(&str, u32); 14] = [
+const RANKS: [(&str, u32); 15] = [
     ("limits", 0),
     ("id", 1),
     ("path", 1),
@@ -17,12 +17,14 @@ const RANKS: [(&str, u32); 14] = [
     ("workspace", 6),
     ("patch", 6),
     ("git", 6),
+    ("remote", 6),
     ("ops", 7),
     ("cli", 10),
     ("main", 10),
 ];
 /// Pairs that the ranks would allow but that must not know each other.
-const FORBIDDEN: [(&str, &str); 3] = [("workspace", "version_log"), ("workspace", "store"), ("store", "workspace")];
+const FORBIDDEN: [(&str, &str); 5] =
+    [("workspace", "version_log"), ("workspace", "store"), ("store", "workspace"), ("remote", "store"), ("remote", "version_log")];
 /// Longest file of the sources, in lines.
 const FILE_LINES_MAX: usize = 500;
 
@@ -123,13 +125,17 @@ fn only_the_program_prints_and_reads_the_environment() {
 
 #[test]
 fn the_specification_names_the_constants_of_the_code() {
-    use lua_store::format::{collection, frame, index};
+    use lua_store::format::{collection, frame, index, pack, remote};
     let text = include_str!("../src/format/format.md");
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
     for expected in [
         format!("magic `{}`", hex(&frame::SEGMENT_MAGIC)),
         format!("magic `{}`", hex(&index::RUN_MAGIC)),
         format!("magic `{}`", hex(&collection::COLLECTION_MAGIC)),
+        format!("magic `{}`", hex(&pack::PACK_MAGIC)),
+        format!("Pack header: {} bytes. Pack footer: {} bytes", pack::PACK_HEADER_BYTES, pack::PACK_FOOTER_BYTES),
+        format!("magic `{}`", hex(&remote::REMOTE_MAGIC)),
+        format!("magic `{}`", hex(&remote::REMOTE_ENTRY_MAGIC)),
         format!("Segment header: {} bytes", frame::SEGMENT_HEADER_BYTES),
         format!("marker `{:02x}`", frame::FRAME_MARKER),
         format!("`NNNNNNNN.run`, {} bytes of header", index::RUN_HEADER_BYTES),

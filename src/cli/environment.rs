@@ -52,6 +52,19 @@ pub fn home() -> Option<PathBuf> {
     value_of("HOME").map(PathBuf::from)
 }
 
+/// The folder in which programs of this user keep what belongs to this machine.
+pub fn state_folder() -> Option<PathBuf> {
+    let base = value_of("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    base.or_else(|| home().map(|home| home.join(".local/state"))).map(|base| base.join("lua-store"))
+}
+
+/// The variables of the providers of object storage.
+pub fn of_providers() -> Vec<(String, String)> {
+    let is_of_provider = |name: &str| ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|prefix| name.starts_with(prefix));
+    let texts = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    texts.filter(|(name, _)| is_of_provider(name)).collect()
+}
+
 /// The time that tests want it to be, if they want one.
 pub fn test_now_ms() -> Result<Option<i64>, Failure> {
     let Some(text) = text_of(TEST_NOW_MS) else { return Ok(None) };

@@ -8,6 +8,7 @@ use std::io::{self, ErrorKind};
 use lua_store::disk::DiskError;
 use lua_store::git::GitError;
 use lua_store::ops::OpsError;
+use lua_store::remote::RemoteError;
 use lua_store::store::StoreError;
 use lua_store::version_log::{Cause, LogError};
 use lua_store::workspace::checkout::{ApplyError, CheckoutError, JournalError, WriteError};
@@ -163,6 +164,20 @@ fn of_ops(error: &OpsError) -> Verdict {
             "remove or change these files (a rule in .luaignore leaves them out), `{lua} push`, and purge again",
         ),
         OpsError::CollectionAtWork => says(Failed, "collection_at_work", "it gives the room back; nothing is to be done"),
+        OpsError::UnknownRemote { .. } => says(Usage, "unknown_remote", "`{lua} remote list` lists the remotes"),
+        OpsError::NoRemote => says(Usage, "no_remote", "`{lua} remote add URL` adds one"),
+        OpsError::BadRemoteName { .. } => says(Usage, "bad_remote_name", ""),
+        OpsError::RemoteExists { .. } => says(Failed, "remote_exists", "`{lua} remote remove NAME` forgets it"),
+        OpsError::RemoteNotAgreed { .. } => {
+            says(Usage, "remote_not_agreed", "if you trust it with this history: `{lua} remote check --agree`")
+        }
+        OpsError::RemotesDisagree { .. } => {
+            says(Failed, "remotes_disagree", "nothing was changed; use one of them only: `{lua} remote remove NAME` forgets the other")
+        }
+        OpsError::Unrelated { .. } => {
+            says(Usage, "unrelated", "if they belong together: `{lua} sync --force` puts this workspace's versions behind the remote's")
+        }
+        OpsError::Remote(error) => of_remote(error),
         OpsError::Cancelled => CANCELLED,
         OpsError::Store(error) => of_store(error),
         OpsError::Log(error) => of_log(error),
@@ -193,6 +208,33 @@ fn of_git(error: &GitError) -> Verdict {
         GitError::UnknownRevision { .. } => says(Exit::Usage, "unknown_revision", "name a branch, a tag or the hash of a commit"),
         GitError::Missing { .. } => says(Exit::Failed, "git_object_missing", "fetch it first: the repository may be a partial clone"),
         GitError::Damaged { .. } => says(Exit::Failed, "git_damaged", "`git fsck` in that repository says more"),
+    }
+}
+
+fn of_remote(error: &RemoteError) -> Verdict {
+    use Exit::{Damage, Failed, Usage};
+    match error {
+        RemoteError::Address { .. } => says(Usage, "bad_remote_address", "for example s3://bucket/prefix or file:///mnt/nas/histories"),
+        RemoteError::NotBuilt => says(Usage, "remote_not_built", "install {lua} with the feature `remote`"),
+        RemoteError::Unreachable { .. } => says(Failed, "remote_unreachable", "nothing was lost; run it again when it can be reached"),
+        RemoteError::Denied { .. } => says(Failed, "remote_denied", "credentials come from the environment: AWS_*, GOOGLE_*, AZURE_*"),
+        RemoteError::Empty => says(Failed, "remote_empty", "`{lua} remote add` begins a history there"),
+        RemoteError::OtherRepository { .. } => {
+            says(Failed, "remote_other", "`{lua} remote remove NAME` and `add` it again if that is meant")
+        }
+        RemoteError::Rewritten { .. } => says(
+            Damage,
+            "remote_rewritten",
+            "nothing was changed here; bring the remote back from a copy, or `{lua} remote remove NAME` and share with a new place",
+        ),
+        RemoteError::Damaged { .. } => says(Damage, "remote_damaged", "nothing was changed here"),
+        RemoteError::Lacking { .. } => says(Damage, "remote_lacking", "nothing was changed here"),
+        RemoteError::Missing { .. } => says(Damage, "remote_missing", "nothing was changed here"),
+        RemoteError::IgnoresConditions => {
+            says(Failed, "remote_ignores_conditions", "use other storage, or --single-writer if no second machine will ever write to it")
+        }
+        RemoteError::Contended { .. } => says(Failed, "remote_contended", AGAIN),
+        RemoteError::Disk(error) => of_disk(error),
     }
 }
 

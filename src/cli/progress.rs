@@ -74,6 +74,8 @@ fn line(phase: Phase, done: u64, total: Option<u64>, elapsed: Duration) -> Strin
         Phase::Verifying => ("verifying", readable_size),
         Phase::Marking => ("marking", |folders| format!("{} folders", number(folders))),
         Phase::Collecting => ("collecting", |segments| format!("{} segments", number(segments))),
+        Phase::Receiving => ("receiving", readable_size),
+        Phase::Sending => ("sending", readable_size),
         Phase::Exporting => ("exporting", |versions| format!("{} versions", number(versions))),
         Phase::Importing => ("importing", |commits| format!("{} commits", number(commits))),
         Phase::Running => ("running", |versions| format!("{} versions", number(versions))),

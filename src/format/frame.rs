@@ -7,7 +7,7 @@
 use super::FORMAT_VERSION;
 use super::bytes::{ByteReader, FormatError, checksum, put_varint};
 use crate::id::{ObjectId, ObjectKind};
-use crate::limits::{DELTA_DEPTH_MAX, FRAME_RAW_BYTES_MAX, FRAME_STORED_BYTES_MAX, GROUP_MEMBERS_MAX};
+use crate::limits::{DELTA_DEPTH_MAX, FRAME_RAW_BYTES_MAX, FRAME_STORED_BYTES_MAX, GROUP_MEMBERS_MAX, RECORD_GROUP_MEMBERS_MAX};
 
 /// First bytes of a segment: a byte that is no ASCII, the name, and line ends that a text transfer would change.
 pub const SEGMENT_MAGIC: [u8; 8] = *b"\x89LUA\r\n\x1a\n";
@@ -187,7 +187,7 @@ impl FrameHeader {
         };
         let content = match tag >> 2 & 3 {
             0 => Content::Single,
-            1 => Content::Group(decode_lengths(reader, raw_bytes)?),
+            1 => Content::Group(decode_lengths(reader, raw_bytes, members_max(kind))?),
             2 => Content::ChunkList,
             _ => return Err(reader.malformed("unknown content")),
         };
@@ -207,8 +207,13 @@ fn decode_delta(reader: &mut ByteReader<'_>) -> Result<Coding, FormatError> {
     Ok(Coding::Delta { base, depth })
 }
 
-fn decode_lengths(reader: &mut ByteReader<'_>, raw_bytes: u32) -> Result<Vec<u32>, FormatError> {
-    let count = reader.varint_max(GROUP_MEMBERS_MAX as u64)? as usize;
+/// Most objects of a frame. Records have no locations, so there can be more of them.
+fn members_max(kind: ObjectKind) -> usize {
+    if kind == ObjectKind::Record { RECORD_GROUP_MEMBERS_MAX } else { GROUP_MEMBERS_MAX }
+}
+
+fn decode_lengths(reader: &mut ByteReader<'_>, raw_bytes: u32, members_max: usize) -> Result<Vec<u32>, FormatError> {
+    let count = reader.varint_max(members_max as u64)? as usize;
     if count > reader.remaining() {
         return Err(reader.malformed("more members than bytes"));
     }
@@ -237,6 +242,23 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
+    /// The records in a frame of records, which stand in it as they are.
+    pub fn records(&self) -> Vec<Vec<u8>> {
+        match &self.header.content {
+            Content::Single | Content::ChunkList => vec![self.payload.to_vec()],
+            Content::Group(lengths) => {
+                let mut rest = self.payload;
+                let mut next = |&length: &u32| {
+                    // A payload that is shorter than its members is compressed: no writer does that to records.
+                    let (record, behind) = rest.split_at_checked(length as usize).unwrap_or_default();
+                    rest = behind;
+                    record.to_vec()
+                };
+                lengths.iter().map(&mut next).collect()
+            }
+        }
+    }
+
     /// Reads the frame at the beginning of `bytes`, without computing its checksum: whoever decodes the content checks
     /// ids, which is stronger.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FormatError> {

@@ -10,7 +10,9 @@ pub mod collection;
 pub mod frame;
 pub mod index;
 pub mod journal;
+pub mod pack;
 pub mod record;
+pub mod remote;
 pub mod stat_cache;
 pub mod tree;
 

@@ -3,9 +3,11 @@
 
 mod mark;
 mod purge;
+mod supersede;
 
 pub use mark::{CheckRecord, LabelRecord, ProcessEnd, PruneRecord};
 pub use purge::PurgeRecord;
+pub use supersede::SupersedeRecord;
 
 use super::bytes::{ByteReader, FormatError, put_prefixed, put_varint};
 use crate::id::{ObjectId, ObjectKind};
@@ -83,13 +85,15 @@ pub enum RecordBody {
     Prune(PruneRecord),
     /// Contents are about to be collected; a new segment begins with this entry.
     Collect,
+    /// Entries before this one count no more; others follow in their place. Stays on the machine that wrote it.
+    Supersede(SupersedeRecord),
 }
 
 impl RecordBody {
     /// The versions that it says something about, all of which must have been made before it; none for one that makes a version.
     pub fn named_versions(&self) -> &[VersionNumber] {
         match self {
-            Self::Version(_) | Self::Restore(_) | Self::Unlabel(_) | Self::Purge(_) | Self::Collect => &[],
+            Self::Version(_) | Self::Restore(_) | Self::Unlabel(_) | Self::Purge(_) | Self::Collect | Self::Supersede(_) => &[],
             Self::Promote(number) | Self::Delete(number) | Self::Pin(number) | Self::Unpin(number) => std::slice::from_ref(number),
             Self::Label(label) => std::slice::from_ref(&label.version),
             Self::Check(check) => std::slice::from_ref(&check.version),
@@ -107,6 +111,11 @@ impl RecordBody {
         !matches!(self, Self::Unpin(_))
     }
 
+    /// Whether other machines are told of it. The rest says what one machine did with its own store or workspace.
+    pub fn is_shared(&self) -> bool {
+        !matches!(self, Self::Restore(_) | Self::Supersede(_) | Self::Collect)
+    }
+
     /// The byte that says which of them it is.
     fn kind(&self) -> u8 {
         match self {
@@ -122,6 +131,7 @@ impl RecordBody {
             Self::Purge(_) => 10,
             Self::Prune(_) => 11,
             Self::Collect => 12,
+            Self::Supersede(_) => 13,
         }
     }
 }
@@ -159,6 +169,7 @@ impl Record {
             RecordBody::Purge(purge) => purge::encode(purge, &mut out),
             RecordBody::Prune(prune) => mark::encode_prune(prune, &mut out),
             RecordBody::Collect => {}
+            RecordBody::Supersede(supersede) => supersede.encode(&mut out),
         }
         out
     }
@@ -186,6 +197,7 @@ impl Record {
             10 => RecordBody::Purge(purge::decode(&mut reader)?),
             11 => RecordBody::Prune(mark::decode_prune(&mut reader)?),
             12 => RecordBody::Collect,
+            13 => RecordBody::Supersede(SupersedeRecord::decode(&mut reader)?),
             _ => return Err(reader.malformed("unknown kind of record")),
         };
         if sequence == 0 {
@@ -284,6 +296,7 @@ mod tests {
             prune(&[1, 2, 3, 900, u64::MAX]),
             purge(&[b"a", b"b/\xff"], &[1, 7]),
             RecordBody::Collect,
+            RecordBody::Supersede(SupersedeRecord { kept: 300, newest: Some(VersionNumber(7)), active: None }),
         ]
     }
 
@@ -353,6 +366,7 @@ mod tests {
             "09070a636172676f2074657374010990bf0500",
             "0b06627564676574050101018107fbf8ffffffffffffff01",
             "0c",
+            "0dac020700",
         ];
         let purge = ["0a020161 03622fff02", &"01".repeat(32), &"07".repeat(32)].concat();
         let expected = expected.into_iter().chain([&purge[..]]).map(|hex| hex.replace(' ', ""));

@@ -58,36 +58,61 @@ pub struct CheckedOut {
     pub proved_files: u64,
 }
 
+/// How the triggers of checkouts begin that make no version: what they bring is one already.
+const BRING_TRIGGER: &str = "bring ";
+
 /// Does a checkout. The caller holds the checkout lock alone, and the present state of the workspace is a version.
 ///
 /// # Durability
 /// On return the workspace is as `to` says, durably, and the version is recorded. After an error it is as it was; after a
 /// crash the next command finishes.
 pub fn check_out(workspace: &mut Workspace, checkout: &Checkout, host: &dyn Host) -> OpsResult<(CheckedOut, VersionRecord)> {
+    let (done, stage_dir) = bring_in(workspace, &checkout.from, &checkout.to, &checkout.version.triggered_by, host)?;
+    let version = record(workspace, &checkout.version, host)?;
+    remove_journal(&workspace.local)?;
+    stage_dir.discard()?;
+    Ok((done, version))
+}
+
+/// Does a checkout of a version without making another one. The caller holds the checkout lock alone.
+///
+/// # Durability
+/// As [`check_out`].
+pub fn bring(workspace: &mut Workspace, from: &ObjectId, version: &VersionRecord, host: &dyn Host) -> OpsResult<CheckedOut> {
+    let (done, stage_dir) = bring_in(workspace, from, &version.root, &format!("{BRING_TRIGGER}{}", version.number), host)?;
+    remove_journal(&workspace.local)?;
+    stage_dir.discard()?;
+    Ok(done)
+}
+
+fn bring_in(
+    workspace: &mut Workspace,
+    from: &ObjectId,
+    to: &ObjectId,
+    triggered_by: &str,
+    host: &dyn Host,
+) -> OpsResult<(CheckedOut, Stage)> {
     // Neither of the trees is to be collected meanwhile.
     let _pin = workspace.store.pin()?;
     let rules = PresentRules::new(workspace)?;
     let excludes = |path: &RelPath, is_directory: bool| rules.excludes(path, is_directory);
-    let changes = changes_between(&workspace.store, &checkout.from, &checkout.to)?;
+    let changes = changes_between(&workspace.store, from, to)?;
     let plan = CheckoutPlan::new(changes, &excludes);
     rules.freeze();
     let left_alone = plan.left_alone().to_vec();
     let tmp = workspace.local.make_dir("tmp")?;
     let stage_dir = Stage::open(&tmp, &stage_name(host))?;
     let journal = Journal {
-        from: checkout.from,
-        to: checkout.to,
+        from: *from,
+        to: *to,
         sequence: workspace.log.head()?.sequence,
-        triggered_by: checkout.version.triggered_by.clone(),
+        triggered_by: triggered_by.to_owned(),
         stage: stage_dir.name().to_owned(),
         left_alone: left_alone.clone(),
     };
-    let mut done = carry_out(workspace, plan, &stage_dir, Some((&journal, &tmp)), &checkout.to, &excludes, host)?;
+    let mut done = carry_out(workspace, plan, &stage_dir, Some((&journal, &tmp)), to, &excludes, host)?;
     done.left_alone = left_alone.into_iter().map(|left| left.path).collect();
-    let version = record(workspace, &checkout.version, host)?;
-    remove_journal(&workspace.local)?;
-    stage_dir.discard()?;
-    Ok((done, version))
+    Ok((done, stage_dir))
 }
 
 /// Plans a checkout from the changes, as the rules are now.
@@ -268,6 +293,9 @@ fn finish(workspace: &mut Workspace, journal: &Journal, recovery: Recovery, stag
 
 /// Records the version of an interrupted checkout unless it was recorded before the interruption.
 fn record_once(workspace: &mut Workspace, journal: &Journal, host: &dyn Host) -> OpsResult<()> {
+    if journal.triggered_by.starts_with(BRING_TRIGGER) {
+        return Ok(());
+    }
     let rows = workspace.log.versions_newest_first(None)?;
     let is_recorded = |row: &crate::version_log::VersionRow| {
         row.sequence > journal.sequence && row.record.root == journal.to && row.record.triggered_by == journal.triggered_by

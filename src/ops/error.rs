@@ -6,6 +6,7 @@ use crate::disk::DiskError;
 use crate::format::record::VersionNumber;
 use crate::patch::NotText;
 use crate::path::{PathError, RelPath};
+use crate::remote::RemoteError;
 use crate::store::StoreError;
 use crate::version_log::LogError;
 use crate::workspace::checkout::{ApplyError, CheckoutError, JournalError, WriteError};
@@ -347,6 +348,54 @@ pub enum OpsError {
     /// Another process is collecting.
     #[error("another process is collecting in this store")]
     CollectionAtWork,
+    /// There is no remote of this name.
+    #[error("there is no remote {name:?}")]
+    UnknownRemote {
+        /// The name.
+        name: String,
+    },
+    /// There is no remote at all.
+    #[error("there is no remote yet")]
+    NoRemote,
+    /// What cannot be the name of a remote.
+    #[error("{name:?} cannot be the name of a remote: letters, digits, - and _ can stand in one")]
+    BadRemoteName {
+        /// The name.
+        name: String,
+    },
+    /// There is a remote of this name already.
+    #[error("there is a remote {name:?} already: {url}")]
+    RemoteExists {
+        /// The name.
+        name: String,
+        /// Where it is.
+        url: String,
+    },
+    /// A remote that the workspace names, and that the user of this machine has not agreed to.
+    #[error("this workspace names a remote that was never used on this machine: {url}")]
+    RemoteNotAgreed {
+        /// Where it is.
+        url: String,
+    },
+    /// Two remotes want different versions under the same number.
+    #[error("the remotes {one:?} and {other:?} have different versions under the same numbers")]
+    RemotesDisagree {
+        /// One of them.
+        one: String,
+        /// The other.
+        other: String,
+    },
+    /// Workspace and remote have versions, and none in common.
+    #[error("the remote has {theirs} versions and this workspace {ours}, and they have none in common")]
+    Unrelated {
+        /// Versions of the remote.
+        theirs: u64,
+        /// Versions of the workspace.
+        ours: u64,
+    },
+    /// The remote could not do what was asked, or is not what it should be.
+    #[error(transparent)]
+    Remote(RemoteError),
     /// The user asked to stop.
     #[error("stopped; nothing was left half done")]
     Cancelled,
@@ -389,6 +438,15 @@ impl From<StoreError> for OpsError {
         match error {
             StoreError::Disk(error) => Self::Disk(error),
             error => Self::Store(error),
+        }
+    }
+}
+
+impl From<RemoteError> for OpsError {
+    fn from(error: RemoteError) -> Self {
+        match error {
+            RemoteError::Disk(error) => Self::Disk(error),
+            error => Self::Remote(error),
         }
     }
 }

@@ -27,6 +27,10 @@ pub enum Phase {
     Searching,
     /// Running a command in versions; counts versions.
     Running,
+    /// Fetching from a remote; counts bytes.
+    Receiving,
+    /// Sending to a remote; counts bytes.
+    Sending,
 }
 
 /// Something that the user should hear about though it is no error.
@@ -36,6 +40,8 @@ pub enum Notice {
     WaitingForPublish,
     /// Another process is writing to the workspace; this one waits for it.
     WaitingForCheckout,
+    /// Another process is at work with a remote; this one waits for it.
+    WaitingForSync,
     /// The version log was missing or damaged and has been made anew from the segments.
     LogRebuilt,
     /// A push that was interrupted left bytes behind; they have been cut off. No version is affected.

@@ -40,6 +40,7 @@ mod select;
 mod settings;
 mod snapshot;
 mod status;
+mod sync;
 mod verify;
 mod workspace;
 
@@ -79,5 +80,9 @@ pub use revision::{Revision, RevisionError};
 pub use rollback::{RollbackOptions, RollbackOutcome, RollbackPlan, rollback, rollback_plan, undo_target};
 pub use settings::Settings;
 pub use status::{Status, StatusOptions, status};
+pub use sync::{
+    AddOptions, BringOutcome, Drift, PullOptions, RemoteAccess, RemoteReport, RemoteRow, Renumbered, SyncDirection, SyncOptions,
+    SyncOutcome, pull, remote_add, remote_check, remote_list, remote_remove, restore_sources, sync, sync_check,
+};
 pub use verify::{DamagedPath, RepairOutcome, VerifyOptions, VerifyOutcome, repair, verify};
 pub use workspace::Workspace;

@@ -183,7 +183,7 @@ pub(super) fn save_present(
     }
 }
 
-fn refuse_unrecordable(report: &PushReport) -> OpsResult<()> {
+pub(super) fn refuse_unrecordable(report: &PushReport) -> OpsResult<()> {
     // Pipes, sockets and devices have no bytes that could be lost; the checkout never removes them.
     let unreadable = report.skipped.iter().filter(|skip| skip.kind != SkipKind::Special);
     let mut paths: Vec<String> = unreadable.map(|skip| format!("{} ({})", String::from_utf8_lossy(&skip.path), skip.reason)).collect();

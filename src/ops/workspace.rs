@@ -9,6 +9,7 @@
 //! | `index.db` | the version log | [`VersionLog`] |
 //! | `lock` | locked by the one process that publishes | here |
 //! | `checkout.lock` | locked by the one process that writes to the workspace; shared by those that look at it | here |
+//! | `remotes/` | what is known of remotes | `sync` |
 //! | `cache/stat` | the stat cache | `workspace::stat_cache` |
 //! | `checkout.journal`, `tmp/stage-…` | a rollback at work | `workspace::checkout` |
 //!
@@ -231,6 +232,32 @@ impl Publishing<'_> {
         let published = self.add(batch, body, host.now_ms(), When::Now)?;
         self.append_to_log()?;
         Ok(published)
+    }
+
+    /// Adds several entries, each with the time at which it was made in milliseconds, with the contents of a batch before them; all
+    /// or none. They may supersede earlier ones, and come from elsewhere: every rule of the log is held against them first.
+    ///
+    /// # Errors
+    /// [`LogError::NotNext`] for entries that break a rule.
+    ///
+    /// # Durability
+    /// On return entries and contents are durable.
+    pub fn commit_all(&mut self, batch: Batch, bodies: Vec<(i64, RecordBody)>) -> OpsResult<()> {
+        self.settle()?;
+        let (mut head, mut records) = (self.head, Vec::with_capacity(bodies.len()));
+        for (created_ms, body) in bodies {
+            let record = Record { sequence: head.sequence + 1, previous: head.id, created_ms, body };
+            head = head
+                .followed_by(&record, Record::id_of(&record.encode()))
+                .map_err(|why| LogError::NotNext { sequence: record.sequence, why })?;
+            records.push(record);
+        }
+        self.workspace.log.check_append(&records)?;
+        let bytes: Vec<Vec<u8>> = records.iter().map(Record::encode).collect();
+        let published = self.workspace.store.publish_records(batch, &bytes)?;
+        self.head = LogHead { applied: log_position(published.end), ..head };
+        self.pending = records;
+        self.append_to_log()
     }
 
     /// Adds one entry, made at a time in milliseconds, whose contents the next one can build upon at once.

@@ -8,11 +8,11 @@ use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::segments::new_header;
-use super::{Location, Pin, Position, Store, StoreResult};
+use super::{Location, Pin, Position, Store, StoreError, StoreResult};
 use crate::disk::{Dir, TempFile};
 use crate::format::frame::{Base, Coding, Content, FrameHeader, SEGMENT_HEADER_BYTES, encode_frame};
 use crate::id::{ObjectId, ObjectKind};
-use crate::limits::{BATCH_BYTES_MAX, SEGMENT_APPEND_BYTES_MAX, SEGMENT_BYTES_MAX};
+use crate::limits::{BATCH_BYTES_MAX, FRAME_RAW_BYTES_MAX, RECORD_GROUP_MEMBERS_MAX, SEGMENT_APPEND_BYTES_MAX, SEGMENT_BYTES_MAX};
 
 /// The frames of one push. Shared by reference between the threads that make them.
 #[derive(Debug)]
@@ -53,7 +53,16 @@ pub(super) struct PendingFrame {
 pub(super) enum PendingCoding {
     Raw,
     Zstd,
-    Delta { base: Location, base_id: ObjectId, depth: u8 },
+    Delta {
+        base: Location,
+        base_id: ObjectId,
+        depth: u8,
+    },
+    /// As it came from another store: the base is named by its id wherever it is.
+    FarDelta {
+        base_id: ObjectId,
+        depth: u8,
+    },
 }
 
 impl PendingFrame {
@@ -62,6 +71,7 @@ impl PendingFrame {
         let coding = match self.coding {
             PendingCoding::Raw => Coding::Raw,
             PendingCoding::Zstd => Coding::Zstd,
+            PendingCoding::FarDelta { base_id, depth } => Coding::Delta { base: Base::Far(base_id), depth },
             PendingCoding::Delta { base, base_id, depth } => {
                 let near = place.filter(|(segment, _)| *segment == base.segment());
                 let base = near.map_or(Base::Far(base_id), |(_, offset)| Base::Near {
@@ -186,17 +196,27 @@ impl Store {
         self.publish_when(batch, record, When::Now)
     }
 
+    /// As [`Store::publish`], with several records: after a crash there are all of them or none.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`] when they do not fit into one frame.
+    pub fn publish_records(&self, batch: Batch, records: &[Vec<u8>]) -> StoreResult<Published> {
+        let bytes: usize = records.iter().map(Vec::len).sum();
+        if bytes > FRAME_RAW_BYTES_MAX || records.len() > RECORD_GROUP_MEMBERS_MAX {
+            return Err(StoreError::TooLarge { bytes: bytes as u64, bytes_max: FRAME_RAW_BYTES_MAX as u64 });
+        }
+        let lengths = records.iter().map(|record| record.len() as u32).collect();
+        let content = if records.len() == 1 { Content::Single } else { Content::Group(lengths) };
+        self.publish_frame(batch, record_frame(content, records.concat()), When::Now)
+    }
+
     /// As [`Store::publish`], but with [`When::Later`] frames and record are durable once [`Store::settle`] has returned.
     pub fn publish_when(&self, batch: Batch, record: &[u8], when: When) -> StoreResult<Published> {
+        self.publish_frame(batch, record_frame(Content::Single, record.to_vec()), when)
+    }
+
+    fn publish_frame(&self, batch: Batch, record: PendingFrame, when: When) -> StoreResult<Published> {
         let state = batch.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let record = PendingFrame {
-            kind: ObjectKind::Record,
-            content: Content::Single,
-            coding: PendingCoding::Raw,
-            raw_bytes: record.len() as u32,
-            payload: record.to_vec(),
-            ids: Vec::new(),
-        };
         let (raw_bytes, objects) = (state.raw_bytes, state.objects);
         let (end, stored_bytes, entries) =
             if state.files.is_empty() { self.append(state.frames, record, when)? } else { self.publish_files(state, &record)? };
@@ -254,6 +274,18 @@ impl Store {
             self.segments.publish(file, segment)?;
         }
         Ok((end, stored_bytes, entries))
+    }
+}
+
+/// A frame of one record, or of several.
+fn record_frame(content: Content, payload: Vec<u8>) -> PendingFrame {
+    PendingFrame {
+        kind: ObjectKind::Record,
+        content,
+        coding: PendingCoding::Raw,
+        raw_bytes: payload.len() as u32,
+        payload,
+        ids: Vec::new(),
     }
 }
 

@@ -83,7 +83,7 @@ impl Store {
                     let start = u64::from(location.offset());
                     let range = start..start + frame.frame_bytes as u64;
                     let kind = frame.header.kind;
-                    let found = (kind != ObjectKind::Record).then(|| self.with_idle_reader(|reader| reader.ids_at(location)));
+                    let found = (kind != ObjectKind::Record).then(|| self.with_idle_reader(|reader| reader.ids_in(location)));
                     let holds = match &found {
                         None => FrameHolds::Record,
                         Some(Ok(ids)) => FrameHolds::Objects(&kind, ids),

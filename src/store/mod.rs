@@ -8,14 +8,17 @@
 //! - [`Reader`] decodes frames and checks every object against its id. One for each thread.
 //! - [`Store::catch_up`] reads what segments hold beyond what index and log know, and cuts off a torn end.
 //! - [`Store::check`] reads everything.
+//! - [`Packer`] packs objects for other stores, [`Incoming`] takes packs of other stores in.
 
 mod batch;
 mod check;
 mod chunker;
 mod codec;
 mod collect;
+mod incoming;
 mod index;
 mod location;
+mod pack;
 mod pin;
 mod reader;
 mod recover;
@@ -29,7 +32,9 @@ use std::sync::{Mutex, PoisonError, RwLock};
 pub use batch::{Batch, Published, When};
 pub use check::{CheckReport, Damage, FrameHolds};
 pub use collect::{Collected, Costs, Effort, LiveSet, Rewritten, SegmentUse};
+pub use incoming::Incoming;
 pub use location::{Location, Position};
+pub use pack::Packer;
 pub use pin::{NoPins, Pin};
 pub use reader::Reader;
 pub use recover::{CatchUp, Known};
@@ -108,6 +113,8 @@ pub struct Store {
     /// Objects found by reading segments: while catching up, or for good once the index turned out to be wrong.
     overlay: RwLock<HashMap<ObjectId, Location>>,
     rescued: AtomicBool,
+    /// Objects that came from elsewhere and are not published yet: see `incoming`.
+    incoming: RwLock<HashMap<ObjectId, Location>>,
     /// How many times contents were moved before the index was read: see `pin`.
     collections: AtomicU64,
 }
@@ -148,6 +155,7 @@ impl Store {
             idle_readers: Mutex::default(),
             overlay: RwLock::default(),
             rescued: AtomicBool::new(false),
+            incoming: RwLock::default(),
             collections,
         })
     }
@@ -200,8 +208,9 @@ impl Store {
 
     /// Where an object may be.
     fn candidates(&self, id: &ObjectId) -> Vec<Location> {
+        let incoming = self.incoming.read().unwrap_or_else(PoisonError::into_inner).get(id).copied();
         let overlay = self.overlay.read().unwrap_or_else(PoisonError::into_inner).get(id).copied();
-        overlay.into_iter().chain(self.index.read().unwrap_or_else(PoisonError::into_inner).candidates(id)).collect()
+        incoming.into_iter().chain(overlay).chain(self.index.read().unwrap_or_else(PoisonError::into_inner).candidates(id)).collect()
     }
 
     /// The whole content of an object of at most `bytes_max` bytes.

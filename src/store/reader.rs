@@ -183,6 +183,24 @@ impl<'s> Reader<'s> {
         }
     }
 
+    /// The ids of the chunks of an object, in order; none when it is stored whole.
+    pub fn chunks(&mut self, kind: ObjectKind, id: &ObjectId) -> StoreResult<Vec<ObjectId>> {
+        match self.find(kind, id)? {
+            Verified::Object(..) => Ok(Vec::new()),
+            Verified::Chunks(list) => Ok(list.chunks.iter().map(|chunk| chunk.id).collect()),
+        }
+    }
+
+    /// The ids of the objects in a frame, computed from the contents.
+    pub(super) fn ids_in(&mut self, location: Location) -> StoreResult<Vec<ObjectId>> {
+        let decoded = self.decode_whole(location)?;
+        if decoded.header.content == Content::ChunkList {
+            return Ok(vec![ChunkList::decode(&decoded.content)?.whole]);
+        }
+        let ranges = (0..decoded.header.members() as u16).filter_map(|member| decoded.header.member_range(member));
+        Ok(ranges.map(|range| ObjectId::of(decoded.header.kind, &decoded.content[range])).collect())
+    }
+
     /// The decoded frame of an object, or its chunk list, wherever it is.
     fn find(&mut self, kind: ObjectKind, id: &ObjectId) -> StoreResult<Verified> {
         let may_be_elsewhere = |found: &StoreResult<Verified>| {
@@ -267,16 +285,6 @@ impl<'s> Reader<'s> {
     /// Decodes all of the frame at a location.
     pub(super) fn decode_whole(&mut self, location: Location) -> StoreResult<Decoded> {
         self.decode_chain(location, Extent::Whole)
-    }
-
-    /// The ids of what is in a frame, computed from the contents. Of a chunk list the id that it names.
-    pub(super) fn ids_at(&mut self, location: Location) -> StoreResult<Vec<ObjectId>> {
-        let decoded = self.decode_whole(location)?;
-        if decoded.header.content == Content::ChunkList {
-            return Ok(vec![ChunkList::decode(&decoded.content)?.whole]);
-        }
-        let ranges = (0..decoded.header.members() as u16).filter_map(|member| decoded.header.member_range(member));
-        Ok(ranges.map(|range| ObjectId::of(decoded.header.kind, &decoded.content[range])).collect())
     }
 
     /// Decodes a frame, and the frames its deltas need, without recursion.

@@ -255,7 +255,7 @@ impl Found {
             self.good = self.good.max(end);
             self.entries.append(&mut self.open_entries);
             if start >= self.log_end {
-                self.records.push(frame.payload.to_vec());
+                self.records.extend(frame.records());
             }
         } else if start >= self.indexed {
             let entries = store.entries_of(location).unwrap_or_default();

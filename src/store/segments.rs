@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{Location, Position, StoreError, StoreResult};
 use crate::disk::{Dir, Map, StoreFile, TempFile};
@@ -22,28 +22,35 @@ pub struct Segments {
     maps: Mutex<HashMap<u32, Arc<Map>>>,
     /// What was read through the maps, in bytes.
     read_bytes: AtomicU64,
-    /// A segment that has no name yet, readable under [`ADOPTED`].
-    adopted: Mutex<Option<Arc<Map>>>,
+    /// Segments that have no name yet, readable under numbers from [`ADOPTED_FIRST`] on.
+    adopted: Mutex<HashMap<u32, Arc<Map>>>,
 }
 
-/// The number under which a segment without a name is read.
-const ADOPTED: u32 = SEGMENTS_MAX - 1;
+/// The first of the numbers under which segments without a name are read.
+const ADOPTED_FIRST: u32 = SEGMENTS_MAX - ADOPTED_MAX;
+const ADOPTED_MAX: u32 = 8192;
 
 /// A segment without a name that can be read as long as this is there.
 pub struct Adopted<'a> {
     segments: &'a Segments,
+    number: u32,
 }
 
 impl Adopted<'_> {
     /// The number under which it is read.
     pub fn number(&self) -> u32 {
-        ADOPTED
+        self.number
+    }
+
+    /// Puts another map in the place of the segment's, for one that has grown.
+    pub fn replace(&self, map: Arc<Map>) {
+        self.segments.adopted().insert(self.number, map);
     }
 }
 
 impl Drop for Adopted<'_> {
     fn drop(&mut self) {
-        *self.segments.adopted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = None;
+        self.segments.adopted().remove(&self.number);
     }
 }
 
@@ -74,8 +81,8 @@ impl Segments {
 
     /// The bytes of a segment, at least up to `offset` if it is that long; `None` when there is no such segment.
     pub fn map(&self, segment: u32, offset: u64) -> StoreResult<Option<Arc<Map>>> {
-        if segment == ADOPTED {
-            return Ok(self.adopted.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone());
+        if segment >= ADOPTED_FIRST {
+            return Ok(self.adopted().get(&segment).cloned());
         }
         let mut maps = self.maps.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(map) = maps.get(&segment).filter(|map| map.len() as u64 > offset) {
@@ -121,7 +128,7 @@ impl Segments {
     /// # Durability
     /// The segment's name is durable on return; its content must have been made so before.
     pub fn publish(&self, file: TempFile, number: u32) -> StoreResult<()> {
-        if number >= ADOPTED {
+        if number >= ADOPTED_FIRST {
             return Err(StoreError::Full);
         }
         Ok(file.publish_new(&self.dir, &name_of(number))?)
@@ -159,9 +166,18 @@ impl Segments {
     }
 
     /// Makes a segment that has no name yet readable.
-    pub fn adopt(&self, map: Arc<Map>) -> Adopted<'_> {
-        *self.adopted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(map);
-        Adopted { segments: self }
+    ///
+    /// # Errors
+    /// [`StoreError::Full`] when there are too many of them.
+    pub fn adopt(&self, map: Arc<Map>) -> StoreResult<Adopted<'_>> {
+        let mut adopted = self.adopted();
+        let number = (ADOPTED_FIRST..SEGMENTS_MAX).find(|number| !adopted.contains_key(number)).ok_or(StoreError::Full)?;
+        adopted.insert(number, map);
+        Ok(Adopted { segments: self, number })
+    }
+
+    fn adopted(&self) -> MutexGuard<'_, HashMap<u32, Arc<Map>>> {
+        self.adopted.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Makes a segment and all newer ones durable, with their names.
@@ -204,7 +220,7 @@ fn name_of(number: u32) -> String {
 
 fn number_of(name: &str) -> Option<u32> {
     let number: u32 = name.strip_suffix(SUFFIX)?.parse().ok()?;
-    (number > 0 && number < ADOPTED && name == name_of(number)).then_some(number)
+    (number > 0 && number < ADOPTED_FIRST && name == name_of(number)).then_some(number)
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use super::error::LogError;
 use super::head::{LogHead, LogPosition};
 use super::place::Place;
-use super::{connection, mark_table, row};
-use crate::format::record::{Record, VersionNumber};
+use super::{connection, mark_table, row, supersede};
+use crate::format::record::{Record, RecordBody, VersionNumber};
 use crate::limits::SQLITE_BUSY_MS;
 
 /// From this length on the write-ahead log is written back into the database after a commit, in bytes: about every 40
@@ -21,6 +21,16 @@ const WAL_BYTES_MAX: u64 = 256 << 10;
 /// # Errors
 /// [`LogError::Replaced`] when the database is no longer the one of its name; those of the rules.
 pub(super) fn append(conn: &mut Connection, records: &[Record], applied: LogPosition) -> Result<(), LogError> {
+    add_all(conn, records, applied)?.commit()?;
+    Ok(())
+}
+
+/// Whether the records could be appended. Nothing is changed.
+pub(super) fn check(conn: &mut Connection, records: &[Record]) -> Result<(), LogError> {
+    Ok(add_all(conn, records, LogPosition::default())?.rollback()?)
+}
+
+fn add_all<'c>(conn: &'c mut Connection, records: &[Record], applied: LogPosition) -> Result<Transaction<'c>, LogError> {
     let transaction = Transaction::new(conn, TransactionBehavior::Immediate)?;
     // Looked at only now, because the transaction may have waited for a rebuild.
     if connection::has_moved(&transaction)? {
@@ -31,13 +41,12 @@ pub(super) fn append(conn: &mut Connection, records: &[Record], applied: LogPosi
         head = add(&transaction, &head, record)?;
     }
     row::write_head(&transaction, &LogHead { applied, ..head })?;
-    transaction.commit()?;
-    Ok(())
+    Ok(transaction)
 }
 
 /// Adds one record behind a head and gives the new head.
 fn add(conn: &Connection, head: &LogHead, record: &Record) -> Result<LogHead, LogError> {
-    let refuse = |why| LogError::NotNext { sequence: record.sequence, why };
+    let refuse = |why| refused(record.sequence, why);
     let bytes = record.encode();
     if Record::decode(&bytes).as_ref() != Ok(record) {
         return Err(refuse("it is over a limit and could not be read back"));
@@ -48,13 +57,21 @@ fn add(conn: &Connection, head: &LogHead, record: &Record) -> Result<LogHead, Lo
         for &number in record.body.named_versions() {
             let living = not_deleted(conn, number, record)?;
             if record.body.deletes() {
-                row::mark_deleted(conn, &living, record.sequence)?;
+                row::mark_deleted(conn, &living, Some(record.sequence))?;
             }
         }
+    }
+    if let RecordBody::Supersede(body) = &record.body {
+        supersede::supersede(conn, body, record.sequence)?;
     }
     row::insert(conn, record, id, &bytes)?;
     mark_table::add(conn, record)?;
     Ok(next)
+}
+
+/// The error for a record that breaks a rule.
+pub(super) fn refused(sequence: u64, why: &'static str) -> LogError {
+    LogError::NotNext { sequence, why }
 }
 
 fn not_deleted(conn: &Connection, version: VersionNumber, by: &Record) -> Result<row::LogRow, LogError> {

@@ -61,6 +61,12 @@ impl LogHead {
                 head.newest = Some(version.number);
                 head.active = Some(version.number);
             }
+            RecordBody::Supersede(supersede) => {
+                if supersede.kept > self.sequence || supersede.newest > self.newest || supersede.active > supersede.newest {
+                    return Err("it goes on from an entry that does not exist");
+                }
+                (head.newest, head.active) = (supersede.newest, supersede.active);
+            }
             body => {
                 if !body.named_versions().iter().all(|number| (1..=newest).contains(&number.0)) {
                     return Err("it names a version that does not exist");

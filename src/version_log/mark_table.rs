@@ -105,6 +105,11 @@ fn row_at(conn: &Connection, sequence: u64) -> Result<row::LogRow, LogError> {
     found.ok_or_else(|| LogError::damaged(format!("record {sequence} is missing")))
 }
 
+/// Forgets all marks.
+pub(super) fn clear(conn: &Connection) -> Result<(), LogError> {
+    Ok(conn.execute_batch("DELETE FROM label; DELETE FROM mark; DELETE FROM mark_sum")?)
+}
+
 /// Takes the next record of the log into the tables.
 pub(super) fn add(conn: &Connection, record: &Record) -> Result<(), LogError> {
     match &record.body {

@@ -31,6 +31,7 @@ mod read;
 mod rebuild;
 mod row;
 mod schema;
+mod supersede;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -156,6 +157,22 @@ impl VersionLog {
             append::write_back_if_long(&self.conn, place);
         }
         Ok(())
+    }
+
+    /// Whether records could be appended: all the rules of [`VersionLog::append`], and nothing is changed.
+    ///
+    /// # Errors
+    /// As [`VersionLog::append`].
+    pub fn check_append(&mut self, records: &[Record]) -> Result<(), LogError> {
+        append::check(&mut self.conn, records)
+    }
+
+    /// The records that count and stand behind a place in the log, in order, without those that supersede others.
+    ///
+    /// # Errors
+    /// As [`VersionLog::head`].
+    pub fn counting_behind(&self, sequence: u64) -> Result<Vec<Record>, LogError> {
+        supersede::counting_behind(&self.conn, sequence)
     }
 
     /// The version of this number; `None` when it was never made.

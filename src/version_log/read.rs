@@ -30,6 +30,7 @@ pub struct ActiveChange {
 impl ActiveChange {
     fn of(row: &LogRow) -> Option<Self> {
         let (version, promoted) = match &row.record.body {
+            _ if row.is_superseded => return None,
             RecordBody::Version(version) => (version.number, false),
             RecordBody::Promote(number) => (*number, true),
             _ => return None,

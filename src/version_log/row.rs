@@ -52,8 +52,10 @@ pub struct VersionRow {
 pub(super) struct LogRow {
     pub id: ObjectId,
     pub record: Record,
-    /// Sequence of the record that deletes the version which this record makes.
+    /// Sequence of the record that deletes the version which this record makes, or that supersedes this record.
     pub deleted_by: Option<u64>,
+    /// Whether the record counts no more. Then the column for its version is empty.
+    pub is_superseded: bool,
 }
 
 impl LogRow {
@@ -67,18 +69,22 @@ impl LogRow {
             return Err(damaged("its content does not have its id"));
         }
         let record = Record::decode(bytes).map_err(|error| damaged(&error.to_string()))?;
-        if record.sequence != sequence || number(row, 3)? != version_of(&record).map(|number| number.0) {
+        let (version, deleted_by) = (number(row, 3)?, number(row, 4)?);
+        let is_superseded = deleted_by.is_some() && version.is_none();
+        if record.sequence != sequence || !is_superseded && version != version_of(&record).map(|number| number.0) {
             return Err(damaged("it stands in the place of another"));
         }
-        let deleted_by = number(row, 4)?;
-        if array(row, 5)? != seal(&id, deleted_by) {
+        if array(row, 5)? != seal(&id, deleted_by, is_superseded) {
             return Err(damaged("its seal is broken"));
         }
-        Ok(Self { id, record, deleted_by })
+        Ok(Self { id, record, deleted_by, is_superseded })
     }
 
-    /// The version that the record makes, if it makes one.
+    /// The version that the record makes, if it makes one and counts.
     pub fn into_version(self) -> Option<VersionRow> {
+        if self.is_superseded {
+            return None;
+        }
         let RecordBody::Version(version) = self.record.body else { return None };
         let deleted = self.deleted_by.is_some();
         Some(VersionRow { record: version, sequence: self.record.sequence, created_ms: self.record.created_ms, id: self.id, deleted })
@@ -117,17 +123,27 @@ pub(super) fn insert(conn: &Connection, record: &Record, id: ObjectId, bytes: &[
         id.as_bytes(),
         bytes,
         version,
-        seal(&id, None)
+        seal(&id, None, false)
     ])?;
     Ok(())
 }
 
-/// Marks the version that a row makes as deleted.
-pub(super) fn mark_deleted(conn: &Connection, row: &LogRow, deleted_by: u64) -> Result<(), LogError> {
+/// Marks the version that a row makes as deleted, or as not deleted.
+pub(super) fn mark_deleted(conn: &Connection, row: &LogRow, deleted_by: Option<u64>) -> Result<(), LogError> {
     conn.prepare_cached("UPDATE log SET deleted_by = ?2, seal = ?3 WHERE sequence = ?1")?.execute(params![
         stored(row.record.sequence)?,
-        stored(deleted_by)?,
-        seal(&row.id, Some(deleted_by))
+        deleted_by.map(stored).transpose()?,
+        seal(&row.id, deleted_by, false)
+    ])?;
+    Ok(())
+}
+
+/// Marks a row as one that counts no more.
+pub(super) fn mark_superseded(conn: &Connection, row: &LogRow, by: u64) -> Result<(), LogError> {
+    conn.prepare_cached("UPDATE log SET version = NULL, deleted_by = ?2, seal = ?3 WHERE sequence = ?1")?.execute(params![
+        stored(row.record.sequence)?,
+        stored(by)?,
+        seal(&row.id, Some(by), true)
     ])?;
     Ok(())
 }
@@ -160,17 +176,19 @@ fn fits(head: &LogHead, last: Option<&LogRow>) -> bool {
     let body_fits = match &last.record.body {
         RecordBody::Version(version) => head.active == Some(version.number) && head.newest == Some(version.number),
         RecordBody::Promote(number) => head.active == Some(*number) && head.newest >= Some(*number),
+        RecordBody::Supersede(supersede) => (head.newest, head.active) == (supersede.newest, supersede.active),
         body => body.named_versions().iter().all(|number| head.newest >= Some(*number)),
     };
     body_fits && (head.sequence, head.id) == (last.record.sequence, last.id)
 }
 
-/// What protects the one field of a row that is in no record: a checksum over the deletion, or the beginning of the id,
-/// which is quicker and cannot become the former by damage.
-fn seal(id: &ObjectId, deleted_by: Option<u64>) -> [u8; SEAL_BYTES] {
+/// What protects the fields of a row that are in no record: a checksum over who deleted or superseded it, or the beginning of the
+/// id, which is quicker and cannot become the former by damage.
+fn seal(id: &ObjectId, by: Option<u64>, is_superseded: bool) -> [u8; SEAL_BYTES] {
     let id = id.as_bytes();
-    match deleted_by {
-        Some(deleted_by) => checksum(&[&id[..], &deleted_by.to_le_bytes()].concat()),
+    match by {
+        Some(by) if is_superseded => checksum(&[&id[..], &by.to_le_bytes(), b"superseded"].concat()),
+        Some(by) => checksum(&[&id[..], &by.to_le_bytes()].concat()),
         None => std::array::from_fn(|place| id[place]),
     }
 }

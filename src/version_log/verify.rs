@@ -7,6 +7,7 @@ use super::head::LogHead;
 use super::mark_table;
 use super::marks::Marks;
 use super::row::{self, BLOBS_BYTES_MAX, LogRow, select_rows};
+use super::supersede::Accounts;
 
 /// Checks SQLite's own structures, then every record, every mark of a deletion, and the head, in one state of the log.
 pub(super) fn verify(conn: &Connection) -> Result<(), LogError> {
@@ -35,19 +36,28 @@ fn replay(conn: &Connection) -> Result<(LogHead, Marks), LogError> {
     let mut head = LogHead::EMPTY;
     let mut marks = Marks::default();
     let mut deletions = 0;
+    let mut accounts = Accounts::default();
     while let Some(row) = rows.next()? {
         let row = LogRow::read(row)?;
         let damaged = |why| LogError::damaged(format!("record {}: {why}", row.record.sequence));
         head = head.followed_by(&row.record, row.id).map_err(damaged)?;
+        accounts.take(&row);
+        if row.is_superseded {
+            continue;
+        }
         check_named_versions(conn, &row)?;
         marks.add(&row.record);
         if row.record.body.deletes() {
             deletions += row.record.body.named_versions().len() as u64;
         }
     }
+    if !accounts.add_up(head.sequence) {
+        return Err(LogError::damaged("its superseded records are not those that its records name"));
+    }
     // Every deletion was found on its version. No other version may say that it was deleted.
-    let deleted: u64 =
-        conn.query_row("SELECT count(*) FROM log WHERE deleted_by IS NOT NULL", [], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)?;
+    let deleted: u64 = conn
+        .query_row("SELECT count(*) FROM log WHERE deleted_by IS NOT NULL AND version IS NOT NULL", [], |row| row.get::<_, i64>(0))
+        .map(i64::unsigned_abs)?;
     if deleted == deletions { Ok((head, marks)) } else { Err(LogError::damaged("a version is marked as deleted that no record deletes")) }
 }
 

@@ -8,6 +8,7 @@ mod past;
 mod run;
 mod search;
 mod shell;
+mod sync;
 mod transfer;
 mod upkeep;
 mod value;
@@ -26,6 +27,7 @@ pub use past::{BlameArgs, CatArgs, LogArgs, LsArgs, ShowVersionArgs, TreeArgs};
 pub use run::{AtArgs, BisectArgs, command_line};
 pub use search::{GrepArgs, WhenArgs};
 pub use shell::{CompletionArgs, ManArgs, Shell};
+pub use sync::{FetchArgs, PullArgs, RemoteAddArgs, RemoteCheckArgs, RemoteCommand, RemoteRemoveArgs, SyncArgs};
 pub use transfer::{DrillArgs, ExportCommand, ExportGitArgs, ExportTarArgs, ImportCommand, ImportGitArgs};
 pub use upkeep::{BudgetArgs, BudgetSize, DuArgs, DuBy, PurgeArgs};
 pub use value::{RevisionPath, looks_like_version};
@@ -54,6 +56,7 @@ Exit codes:
 Environment:
   LUA_AUTHOR        who makes versions, unless --by says it (else the user's name)
   LUA_TRIGGERED_BY  what triggers pushes, unless --triggered-by says it
+  AWS_*, GOOGLE_*, AZURE_*  credentials and settings for remotes
   PAGER, NO_COLOR, COLUMNS, TZ  as everywhere
   LUA_TEST_NOW_MS   for tests: fixes the clock, in milliseconds since 1970";
 
@@ -116,6 +119,12 @@ pub enum Command {
     Purge(PurgeArgs),
     Budget(BudgetArgs),
     Du(DuArgs),
+    /// Share the history with other machines: add, list, remove, check remotes
+    #[command(subcommand)]
+    Remote(RemoteCommand),
+    Sync(SyncArgs),
+    Pull(PullArgs),
+    Fetch(FetchArgs),
     Drill(DrillArgs),
     Completion(CompletionArgs),
     Man(ManArgs),

@@ -10,7 +10,9 @@ use super::value::parse_revision;
 
 /// Make a folder a workspace, with its history in .lua (a first push does it too)
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  {lua} init\n  {lua} init --store ~/histories/site   # out of reach of rm -rf and git clean")]
+#[command(
+    after_help = "Examples:\n  {lua} init\n  {lua} init --restore-sources --remote s3://bucket/site   # a new machine\n  {lua} init --store ~/histories/site   # out of reach of rm -rf and git clean"
+)]
 pub struct InitArgs {
     /// Id of the agent; else that of lua.skill.yaml, if there is one
     #[arg(long, value_name = "ID")]
@@ -18,6 +20,12 @@ pub struct InitArgs {
     /// Keep the history in DIR, outside the workspace; one that is there already is taken over
     #[arg(long, value_name = "DIR")]
     pub store: Option<PathBuf>,
+    /// Bring the history and the files of its active version from the remote; needs --remote
+    #[arg(long, requires = "remote")]
+    pub restore_sources: bool,
+    /// Where a history is that is to be shared: s3://BUCKET/PREFIX, gs://…, az://…, file:///DIR
+    #[arg(long, value_name = "URL", requires = "restore_sources")]
+    pub remote: Option<String>,
     /// Take the folder even if it is /, a home folder or the root of a mount
     #[arg(long)]
     pub yes_this_root: bool,
@@ -55,6 +63,9 @@ pub struct PushArgs {
     /// Read every file again, whatever its times say
     #[arg(long)]
     pub rehash: bool,
+    /// Then exchange versions with the remote; the version is recorded whatever comes of it
+    #[arg(long, conflicts_with = "dry_run")]
+    pub sync: bool,
     /// Then run CMD with `sh -c` in the workspace and record with the version whether it succeeds; exit code 8 if not
     #[arg(long, value_name = "CMD", conflicts_with = "dry_run")]
     pub check: Option<String>,

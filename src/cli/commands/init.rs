@@ -1,7 +1,10 @@
 //! `init`: makes a folder a workspace.
 
-use lua_store::ops::{self, InitOptions};
+use std::path::Path;
 
+use lua_store::ops::{self, InitOptions, RemoteAccess};
+
+use super::sync::access;
 use crate::cli::args::InitArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Outcome;
@@ -12,7 +15,29 @@ pub fn init(session: &Session, args: InitArgs) -> Outcome {
     let root = session.folder().join(args.dir.unwrap_or_default());
     let store = args.store.map(|store| session.folder().join(store));
     let options = InitOptions { agent_id: args.agent_id, store, yes_this_root: args.yes_this_root, home: environment::home() };
+    if let Some(url) = args.remote {
+        return restore_sources(session, &root, &options, &url);
+    }
     let outcome = ops::init(&root, &options, session.host())?;
     session.answer(|| json::workspace::init(&outcome), |page| render::init::put(page, &outcome))?;
+    Ok(Exit::Done)
+}
+
+/// Makes a folder a workspace with the history of a remote.
+fn restore_sources(session: &Session, root: &Path, options: &InitOptions, url: &str) -> Outcome {
+    // Whoever types an address agrees to it.
+    let access = RemoteAccess { agrees: true, ..access() };
+    let url = if url.contains("://") { url.to_owned() } else { session.folder().join(url).to_string_lossy().into_owned() };
+    let by = environment::author(None);
+    let (made, outcome, brought) = ops::restore_sources(root, options, &url, (&by, &access), session.host())?;
+    let elapsed = session.elapsed();
+    session.answer(
+        || json::sync::restored(&made, &outcome, brought.as_ref(), elapsed),
+        |page| {
+            render::init::put(page, &made);
+            render::sync::put(page, &outcome, brought.as_ref(), elapsed);
+        },
+    )?;
+    session.tell_in_words(render::sync::lines(&outcome, brought.as_ref()));
     Ok(Exit::Done)
 }

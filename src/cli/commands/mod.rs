@@ -27,6 +27,7 @@ mod rollback;
 mod shell;
 mod show;
 mod status;
+mod sync;
 mod verify;
 mod when;
 
@@ -66,6 +67,10 @@ pub fn run(session: &Session, command: Command) -> Outcome {
         Command::Purge(args) => purge::purge(session, &args),
         Command::Completion(args) => shell::completion(session, &args),
         Command::Man(args) => shell::man(session, args),
+        Command::Remote(command) => sync::remote(session, command),
+        Command::Sync(args) => sync::sync(session, args),
+        Command::Pull(args) => sync::pull(session, args),
+        Command::Fetch(args) => sync::fetch(session, args),
         Command::Drill(args) => drill::drill(session, args),
         Command::Export(ExportCommand::Git(args)) => export::git(session, args),
         Command::Export(ExportCommand::Tar(args)) => export::tar(session, args),

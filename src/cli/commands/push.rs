@@ -4,6 +4,7 @@ use lua_store::format::record::CheckRecord;
 use lua_store::id::ObjectId;
 use lua_store::ops::{self, CheckOptions, InitOptions, OpsError, PushOptions, PushOutcome, Workspace};
 
+use super::sync;
 use crate::cli::args::PushArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
@@ -13,7 +14,7 @@ use crate::cli::{environment, json, output, render};
 
 pub fn push(session: &Session, args: PushArgs) -> Outcome {
     let initialized = make_workspace_if_none(session, args.dry_run)?;
-    let check = args.check.clone();
+    let (check, syncs) = (args.check.clone(), args.sync);
     check.as_deref().map(CheckOptions::check_command).transpose()?;
     let mut workspace = session.open()?;
     let options = options(args);
@@ -27,7 +28,12 @@ pub fn push(session: &Session, args: PushArgs) -> Outcome {
     let check = check.map(|command| run_check(session, &mut workspace, &outcome, command)).transpose()?.flatten();
     // Behind everything else: the version is there, and green if it is.
     let budget = if matches!(outcome, PushOutcome::Made { .. }) { super::budget::keep(session, &mut workspace)? } else { None };
-    session.answer_in_json(|| json::push::push(&outcome, check.as_ref(), budget.as_ref(), circumstances))?;
+    let synced = syncs.then(|| sync::after_push(session, &mut workspace));
+    let in_json = synced.as_ref().map(json::push::PushSync::new);
+    session.answer_in_json(|| json::push::push(&outcome, check.as_ref(), budget.as_ref(), in_json, circumstances))?;
+    if let Some(Err(failure)) = synced {
+        return if session.is_json() { Ok(crate::cli::failure::verdict(&failure).exit) } else { Err(failure) };
+    }
     let is_checked = check.is_none_or(|check| check.passed());
     let is_complete = report.is_complete() && budget.is_none_or(|budget| budget.is_kept());
     Ok(if is_checked { Exit::left_out_if(!is_complete) } else { Exit::CheckFailed })

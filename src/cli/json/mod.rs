@@ -21,6 +21,7 @@ pub mod run;
 pub mod search;
 pub mod shell;
 pub mod status;
+pub mod sync;
 pub mod transfer;
 pub mod verify;
 pub mod workspace;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lua_store::format::record::CheckRecord;
 use lua_store::id::ObjectId;
-use lua_store::ops::{BudgetOutcome, LeftOutByRule, PushOutcome, PushReport};
+use lua_store::ops::{BudgetOutcome, LeftOutByRule, PushOutcome, PushReport, SyncOutcome};
 use serde::Serialize;
 
 use super::budget::Kept;
@@ -44,6 +44,30 @@ pub struct Push<'a> {
     /// What was done to keep the budget.
     #[serde(skip_serializing_if = "Option::is_none")]
     budget: Option<Kept>,
+    /// What came of exchanging versions with the remote, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sync: Option<PushSync>,
+}
+
+/// What came of the exchange behind a push.
+#[derive(Debug, Serialize)]
+pub struct PushSync {
+    sent: u64,
+    received: u64,
+    /// The newest version now; the one that was pushed may have another number.
+    newest: Option<u64>,
+    /// Why it failed; the version is recorded all the same.
+    error: Option<String>,
+}
+
+impl PushSync {
+    /// What came of it, or why nothing did.
+    pub fn new(outcome: &Result<SyncOutcome, impl std::fmt::Display>) -> Self {
+        match outcome {
+            Ok(done) => Self { sent: done.sent, received: done.received, newest: done.newest.map(|newest| newest.0), error: None },
+            Err(error) => Self { sent: 0, received: 0, newest: None, error: Some(error.to_string()) },
+        }
+    }
 }
 
 /// What cannot be told from the outcome alone.
@@ -64,6 +88,7 @@ pub fn push<'a>(
     outcome: &'a PushOutcome,
     check: Option<&'a CheckRecord>,
     budget: Option<&'a BudgetOutcome>,
+    sync: Option<PushSync>,
     circumstances: Circumstances,
 ) -> Answer<Push<'a>> {
     let (version, changed, report) = match outcome {
@@ -89,6 +114,7 @@ pub fn push<'a>(
         elapsed_ms: milliseconds(circumstances.elapsed),
         check: check.map(Check::from),
         budget: budget.map(Kept::from),
+        sync,
     })
 }
 

@@ -19,13 +19,18 @@ pub struct Init<'a> {
 
 /// The answer of `init`.
 pub fn init(outcome: &InitOutcome) -> Answer<Init<'_>> {
-    Answer::new(Init {
+    Answer::new(of_init(outcome))
+}
+
+/// The workspace as a part of another answer.
+pub(super) fn of_init(outcome: &InitOutcome) -> Init<'_> {
+    Init {
         root: path::os_text(&outcome.root),
         store: path::os_text(&outcome.store),
         existed: outcome.existed,
         agent_id: outcome.agent_id.as_deref(),
         versions: outcome.versions,
-    })
+    }
 }
 
 /// What becomes of paths.

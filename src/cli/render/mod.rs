@@ -31,6 +31,7 @@ pub mod shell;
 pub mod show;
 pub mod stat;
 pub mod status;
+pub mod sync;
 pub mod table;
 pub mod time;
 pub mod transfer;

@@ -10,6 +10,7 @@ pub fn line(notice: &Notice) -> String {
     match notice {
         Notice::WaitingForPublish => "waiting for another process that is publishing a version".to_owned(),
         Notice::WaitingForCheckout => "waiting for another process that is at work on the workspace".to_owned(),
+        Notice::WaitingForSync => "waiting for another process that is at work with a remote".to_owned(),
         Notice::LogRebuilt => "the version log was missing or damaged, and has been made anew; no version is lost".to_owned(),
         Notice::UnfinishedPushRemoved { bytes } => {
             format!("a push that was interrupted left {} behind, which have been removed; no version is affected", readable_size(*bytes))

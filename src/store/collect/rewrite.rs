@@ -140,7 +140,7 @@ impl OldFrames {
                     return Err(StoreError::Codec("a segment has bytes that are no frame"));
                 };
                 let is_record = frame.header.kind == ObjectKind::Record;
-                let ids = if is_record { Vec::new() } else { reader.ids_at(location)? };
+                let ids = if is_record { Vec::new() } else { reader.ids_in(location)? };
                 let members = ids.into_iter().map(|id| (id, live.contains(&id) || bases.contains(&id))).collect();
                 frames.push(OldFrame { location, kind: frame.header.kind, members });
                 Ok(())
@@ -171,7 +171,7 @@ impl OldFrames {
         let map = Arc::new(file.map()?);
         let mut found: HashSet<(ObjectKind, ObjectId)> = HashSet::new();
         let mut records = Vec::new();
-        let adopted = store.segments.adopt(map.clone());
+        let adopted = store.segments.adopt(map.clone())?;
         let mut reader = store.reader();
         let mut offset = SEGMENT_HEADER_BYTES;
         let mut objects = 0;
@@ -180,7 +180,7 @@ impl OldFrames {
             if frame.header.kind == ObjectKind::Record {
                 records.push(ObjectId::of(ObjectKind::Record, frame.payload));
             } else {
-                let ids = reader.ids_at(Location::new(adopted.number(), offset as u32, 0))?;
+                let ids = reader.ids_in(Location::new(adopted.number(), offset as u32, 0))?;
                 objects += ids.len();
                 found.extend(ids.into_iter().map(|id| (frame.header.kind, id)));
             }
@@ -427,7 +427,7 @@ impl Output<'_> {
     fn add(&mut self, content: &Content, frame: &OldFrame, encoded: Encoded, bytes: &[u8], base: Option<&LiveBase>) -> StoreResult<Place> {
         let (coding, payload) = pending(encoded, bytes, base);
         let depth = match coding {
-            PendingCoding::Delta { depth, .. } => depth,
+            PendingCoding::Delta { depth, .. } | PendingCoding::FarDelta { depth, .. } => depth,
             PendingCoding::Raw | PendingCoding::Zstd => 0,
         };
         let pending =

@@ -1,0 +1,112 @@
+//! Arguments of the commands about remotes.
+
+use clap::{Args, Subcommand};
+use lua_store::ops::Revision;
+
+use super::value::parse_revision;
+
+/// `remote …`
+#[derive(Debug, Subcommand)]
+pub enum RemoteCommand {
+    Add(RemoteAddArgs),
+    /// List the remotes of this workspace
+    List,
+    Remove(RemoteRemoveArgs),
+    Check(RemoteCheckArgs),
+}
+
+/// Share the history with a remote: a bucket, or a directory
+///
+/// A history that is there is joined; where there is none one begins. Credentials come from where the provider's own tools have them
+/// in the environment (AWS_*, GOOGLE_*, AZURE_*); none are kept. It is tried whether the storage keeps two writers apart. What is sent
+/// is not encrypted.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  {lua} remote add s3://bucket/site\n  {lua} remote add nas file:///mnt/nas/histories/site\n  AWS_ENDPOINT=http://127.0.0.1:9000 AWS_ALLOW_HTTP=true {lua} remote add s3://bucket"
+)]
+pub struct RemoteAddArgs {
+    /// NAME and URL, or only the URL: s3://BUCKET/PREFIX, gs://…, az://…, file:///DIR; the name is origin then
+    #[arg(value_name = "[NAME] URL", num_args = 1..=2, required = true)]
+    pub name_and_url: Vec<String>,
+    /// Take storage that lets two machines overwrite each other's versions; only one machine may ever write to it
+    #[arg(long)]
+    pub single_writer: bool,
+}
+
+/// Forget a remote; what lies there stays
+#[derive(Debug, Args)]
+pub struct RemoteRemoveArgs {
+    /// The remote
+    pub name: String,
+}
+
+/// Check that a remote can be reached, has a sound log, and keeps two writers apart
+#[derive(Debug, Args)]
+pub struct RemoteCheckArgs {
+    /// The remote; else the only one, or origin
+    pub name: Option<String>,
+    /// Agree that this machine talks to it: needed once for a remote that came with a copied workspace
+    #[arg(long)]
+    pub agree: bool,
+}
+
+/// Exchange versions with a remote, both ways
+///
+/// Others' versions come first. Versions that only this machine has are sent, and get other numbers if others were faster; each is
+/// named. Without --pull no file of the workspace is touched.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  {lua} sync\n  {lua} sync --check || echo \"something is not shared\"\n  {lua} sync --pull --force")]
+pub struct SyncArgs {
+    /// Only send; others' versions come all the same, because numbers depend on them
+    #[arg(long, conflicts_with = "pull")]
+    pub push: bool,
+    /// Only receive, and bring the active version into the workspace; what is unsaved is recorded first
+    #[arg(long)]
+    pub pull: bool,
+    /// Say whether anything is not shared, with exit code 1, and change nothing
+    #[arg(long)]
+    pub check: bool,
+    /// Say what would be sent and received and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Ask nothing, and join the histories even if they have nothing in common
+    #[arg(long)]
+    pub force: bool,
+    /// The remote; else the only one, or origin
+    #[arg(long, value_name = "NAME")]
+    pub remote: Option<String>,
+    /// Who changes the workspace
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+}
+
+/// Receive versions from a remote and bring one into the workspace, without making another
+///
+/// What is unsaved is recorded first.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  {lua} pull\n  {lua} pull --version 3 --force")]
+pub struct PullArgs {
+    /// The version; else the active one
+    #[arg(long, value_name = "N", value_parser = parse_revision)]
+    pub version: Option<Revision>,
+    /// Ask nothing, and join the histories even if they have nothing in common
+    #[arg(long)]
+    pub force: bool,
+    /// The remote; else the only one, or origin
+    #[arg(long, value_name = "NAME")]
+    pub remote: Option<String>,
+    /// Who changes the workspace
+    #[arg(long, value_name = "NAME")]
+    pub by: Option<String>,
+}
+
+/// Receive versions from a remote and touch no file of the workspace
+#[derive(Debug, Args)]
+pub struct FetchArgs {
+    /// With the contents of all versions, which is what happens anyway for now
+    #[arg(long)]
+    pub all: bool,
+    /// The remote; else the only one, or origin
+    #[arg(long, value_name = "NAME")]
+    pub remote: Option<String>,
+}

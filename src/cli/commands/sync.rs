@@ -1,0 +1,115 @@
+//! `remote`, `sync`, `pull`, `fetch`: one history on several machines.
+
+use lua_store::ops::{self, AddOptions, PullOptions, RemoteAccess, SyncDirection, SyncOptions, SyncOutcome, Workspace};
+
+use crate::cli::args::{FetchArgs, PullArgs, RemoteAddArgs, RemoteCheckArgs, RemoteCommand, RemoteRemoveArgs, SyncArgs};
+use crate::cli::exit::Exit;
+use crate::cli::failure::{Failure, Outcome};
+use crate::cli::session::Session;
+use crate::cli::{environment, json, prompt, render};
+
+const DEFAULT_NAME: &str = "origin";
+
+pub fn remote(session: &Session, command: RemoteCommand) -> Outcome {
+    match command {
+        RemoteCommand::Add(args) => add(session, args),
+        RemoteCommand::List => list(session),
+        RemoteCommand::Remove(args) => remove(session, &args),
+        RemoteCommand::Check(args) => check_remote(session, &args),
+    }
+}
+
+/// What is needed to reach remotes.
+pub fn access() -> RemoteAccess {
+    RemoteAccess { environment: environment::of_providers(), state_folder: environment::state_folder(), agrees: false }
+}
+
+fn add(session: &Session, args: RemoteAddArgs) -> Outcome {
+    let workspace = session.open()?;
+    let mut words = args.name_and_url.into_iter();
+    let (first, second) = (words.next().unwrap_or_default(), words.next());
+    let (name, url) = second.map_or_else(|| (DEFAULT_NAME.to_owned(), first.clone()), |url| (first.clone(), url));
+    let url = if url.contains("://") { url } else { session.folder().join(url).to_string_lossy().into_owned() };
+    let options = AddOptions { name, url, single_writer: args.single_writer, must_exist: false };
+    let row = ops::remote_add(&workspace, &options, &access(), session.host())?;
+    session.answer(|| json::sync::remote(&row), |page| render::sync::put_added(page, &row))?;
+    Ok(Exit::Done)
+}
+
+fn list(session: &Session) -> Outcome {
+    let rows = ops::remote_list(&session.open()?)?;
+    session.answer(|| json::sync::remotes(&rows), |page| render::sync::put_remotes(page, &rows))?;
+    Ok(Exit::Done)
+}
+
+fn remove(session: &Session, args: &RemoteRemoveArgs) -> Outcome {
+    let row = ops::remote_remove(&session.open()?, &args.name, session.host())?;
+    session.answer(|| json::sync::remote(&row), |page| render::sync::put_removed(page, &row))?;
+    Ok(Exit::Done)
+}
+
+fn check_remote(session: &Session, args: &RemoteCheckArgs) -> Outcome {
+    let access = RemoteAccess { agrees: args.agree, ..access() };
+    let report = ops::remote_check(&session.open()?, args.name.as_deref(), &access, session.host())?;
+    session.answer(|| json::sync::report(&report), |page| render::sync::put_report(page, &report))?;
+    Ok(Exit::Done)
+}
+
+pub fn sync(session: &Session, args: SyncArgs) -> Outcome {
+    if args.check || args.dry_run {
+        return drift(session, &args);
+    }
+    if args.pull {
+        return pull(session, PullArgs { version: None, force: args.force, remote: args.remote, by: args.by });
+    }
+    let mut workspace = session.open()?;
+    let options = SyncOptions { remote: args.remote, direction: SyncDirection::Both, join: args.force };
+    exchange(session, &mut workspace, &options)
+}
+
+/// Syncs and answers.
+fn exchange(session: &Session, workspace: &mut Workspace, options: &SyncOptions) -> Outcome {
+    let outcome = ops::sync(workspace, options, &access(), session.host())?;
+    answer(session, &outcome, None)
+}
+
+fn answer(session: &Session, outcome: &SyncOutcome, brought: Option<&ops::BringOutcome>) -> Outcome {
+    let elapsed = session.elapsed();
+    session.answer(|| json::sync::sync(outcome, brought, elapsed), |page| render::sync::put(page, outcome, brought, elapsed))?;
+    session.tell_in_words(render::sync::lines(outcome, brought));
+    let is_exact = brought
+        .is_none_or(|brought| brought.left_alone.is_empty() && brought.changed_since.is_empty() && brought.conflict_copies.is_empty());
+    Ok(Exit::left_out_if(!is_exact || !outcome.left_out.is_empty()))
+}
+
+fn drift(session: &Session, args: &SyncArgs) -> Outcome {
+    let drift = ops::sync_check(&mut session.open()?, args.remote.as_deref(), &access(), session.host())?;
+    session.answer(|| json::sync::drift(&drift, args.dry_run), |page| render::sync::put_drift(page, &drift))?;
+    Ok(if args.check && !drift.is_none() { Exit::Failed } else { Exit::Done })
+}
+
+pub fn pull(session: &Session, args: PullArgs) -> Outcome {
+    prompt::require_somebody_to_ask(session, args.force)?;
+    let mut workspace = session.open()?;
+    if !args.force {
+        prompt::confirm("Receive versions and bring one into the workspace, with what is unsaved recorded first?")?;
+    }
+    let PullArgs { version, force, remote, by } = args;
+    let options = PullOptions { remote, version, by: environment::author(by), join: force };
+    let (outcome, brought) = ops::pull(&mut workspace, &options, &access(), session.host())?;
+    answer(session, &outcome, brought.as_ref())
+}
+
+pub fn fetch(session: &Session, args: FetchArgs) -> Outcome {
+    let mut workspace = session.open()?;
+    let options = SyncOptions { remote: args.remote, direction: SyncDirection::Fetch, join: false };
+    exchange(session, &mut workspace, &options)
+}
+
+/// Sends what was just pushed. The version is recorded whatever comes of it.
+pub fn after_push(session: &Session, workspace: &mut Workspace) -> Result<SyncOutcome, Failure> {
+    let outcome = ops::sync(workspace, &SyncOptions::default(), &access(), session.host())?;
+    session.answer_in_words(|page| render::sync::put(page, &outcome, None, session.elapsed()))?;
+    session.tell_in_words(render::sync::lines(&outcome, None));
+    Ok(outcome)
+}

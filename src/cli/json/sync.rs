@@ -1,0 +1,185 @@
+//! Remotes and syncs in JSON.
+
+use std::time::Duration;
+
+use lua_store::ops::{BringOutcome, Drift, InitOutcome, RemoteReport, RemoteRow, SyncOutcome};
+use serde::Serialize;
+
+use super::path::{self, JsonPath};
+use super::workspace::{self, Init};
+use super::{Answer, milliseconds};
+
+/// A remote.
+#[derive(Debug, Serialize)]
+pub struct Remote<'a> {
+    name: &'a str,
+    url: &'a str,
+    repository: &'a str,
+    /// Number of the last entry of its log that was seen.
+    entry: u64,
+    single_writer: bool,
+}
+
+impl<'a> From<&'a RemoteRow> for Remote<'a> {
+    fn from(row: &'a RemoteRow) -> Self {
+        let RemoteRow { name, url, repository, entry, single_writer } = row;
+        Self { name, url, repository, entry: *entry, single_writer: *single_writer }
+    }
+}
+
+/// The answer of `remote add` and `remote remove`.
+pub fn remote(row: &RemoteRow) -> Answer<Remote<'_>> {
+    Answer::new(row.into())
+}
+
+/// All remotes.
+#[derive(Debug, Serialize)]
+pub struct Remotes<'a> {
+    remotes: Vec<Remote<'a>>,
+}
+
+/// The answer of `remote list`.
+pub fn remotes(rows: &[RemoteRow]) -> Answer<Remotes<'_>> {
+    Answer::new(Remotes { remotes: rows.iter().map(Remote::from).collect() })
+}
+
+/// What a check found.
+#[derive(Debug, Serialize)]
+pub struct Report<'a> {
+    #[serde(flatten)]
+    remote: Remote<'a>,
+    new_entries: u64,
+    /// Whether the storage keeps two writers apart.
+    keeps_apart: bool,
+}
+
+/// The answer of `remote check`.
+pub fn report(report: &RemoteReport) -> Answer<Report<'_>> {
+    Answer::new(Report { remote: (&report.remote).into(), new_entries: report.new_entries, keeps_apart: report.keeps_apart })
+}
+
+/// What a sync did.
+#[derive(Debug, Serialize)]
+pub struct Sync<'a> {
+    remote: &'a str,
+    url: &'a str,
+    /// Versions that came.
+    received: u64,
+    /// Versions that went.
+    sent: u64,
+    /// Versions of this machine that have other numbers now.
+    renumbered: Vec<Renumbered>,
+    /// Marks of this machine that contradicted others', in words.
+    left_out_marks: &'a [String],
+    newest: Option<u64>,
+    active: Option<u64>,
+    requests: u64,
+    received_bytes: u64,
+    sent_bytes: u64,
+    /// What became of the workspace; `null` when its files were not touched.
+    brought: Option<Brought<'a>>,
+    elapsed_ms: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Renumbered {
+    before: u64,
+    now: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Brought<'a> {
+    version: u64,
+    /// The version that holds what was unsaved.
+    saved: Option<u64>,
+    written: u64,
+    removed: u64,
+    bytes: u64,
+    left_alone: Vec<JsonPath>,
+    conflict_copies: Vec<JsonPath>,
+    changed_since: &'a [String],
+}
+
+/// The answer of `sync`, `pull` and `fetch`.
+pub fn sync<'a>(outcome: &'a SyncOutcome, brought: Option<&'a BringOutcome>, elapsed: Duration) -> Answer<Sync<'a>> {
+    Answer::new(of_sync(outcome, brought, elapsed))
+}
+
+fn of_sync<'a>(outcome: &'a SyncOutcome, brought: Option<&'a BringOutcome>, elapsed: Duration) -> Sync<'a> {
+    let renumbered = outcome.renumbered.iter().map(|renumbered| Renumbered { before: renumbered.before.0, now: renumbered.now.0 });
+    Sync {
+        remote: &outcome.remote,
+        url: &outcome.url,
+        received: outcome.received,
+        sent: outcome.sent,
+        renumbered: renumbered.collect(),
+        left_out_marks: &outcome.left_out,
+        newest: outcome.newest.map(|newest| newest.0),
+        active: outcome.active.map(|active| active.0),
+        requests: outcome.requests,
+        received_bytes: outcome.received_bytes,
+        sent_bytes: outcome.sent_bytes,
+        brought: brought.map(of_brought),
+        elapsed_ms: milliseconds(elapsed),
+    }
+}
+
+fn of_brought(brought: &BringOutcome) -> Brought<'_> {
+    Brought {
+        version: brought.version.0,
+        saved: brought.saved.map(|saved| saved.0),
+        written: brought.written,
+        removed: brought.removed,
+        bytes: brought.bytes,
+        left_alone: path::all(&brought.left_alone),
+        conflict_copies: path::all(&brought.conflict_copies),
+        changed_since: &brought.changed_since,
+    }
+}
+
+/// What is not shared.
+#[derive(Debug, Serialize)]
+pub struct NotShared<'a> {
+    remote: &'a str,
+    url: &'a str,
+    dry_run: bool,
+    in_sync: bool,
+    /// Versions that would come.
+    incoming: u64,
+    incoming_marks: u64,
+    /// Versions that would go.
+    outgoing: u64,
+    outgoing_marks: u64,
+}
+
+/// The answer of `sync --check` and `sync --dry-run`.
+pub fn drift(drift: &Drift, dry_run: bool) -> Answer<NotShared<'_>> {
+    let Drift { remote, url, incoming, incoming_marks, outgoing, outgoing_marks } = drift;
+    Answer::new(NotShared {
+        remote,
+        url,
+        dry_run,
+        in_sync: drift.is_none(),
+        incoming: *incoming,
+        incoming_marks: *incoming_marks,
+        outgoing: *outgoing,
+        outgoing_marks: *outgoing_marks,
+    })
+}
+
+/// What a new machine has now.
+#[derive(Debug, Serialize)]
+pub struct Restored<'a> {
+    init: Init<'a>,
+    sync: Sync<'a>,
+}
+
+/// The answer of `init --restore-sources`.
+pub fn restored<'a>(
+    made: &'a InitOutcome,
+    outcome: &'a SyncOutcome,
+    brought: Option<&'a BringOutcome>,
+    elapsed: Duration,
+) -> Answer<Restored<'a>> {
+    Answer::new(Restored { init: workspace::of_init(made), sync: of_sync(outcome, brought, elapsed) })
+}

@@ -1,0 +1,95 @@
+//! Remotes and syncs in words.
+
+use std::time::Duration;
+
+use lua_store::ops::{BringOutcome, Drift, RemoteReport, RemoteRow, SyncOutcome};
+use lua_store::patch::readable_size;
+
+use super::count::counted;
+use super::page::{Page, STRONG};
+use super::time::duration;
+use super::{change, escape};
+
+/// Says which remote there is now.
+pub fn put_added(page: &mut Page, row: &RemoteRow) {
+    let (name, url) = (page.paint(STRONG, escape::text(&row.name)), escape::text(&row.url));
+    page.line(format_args!("{name}: the history is shared with {url} from the next sync on; what is sent is not encrypted"));
+}
+
+/// Says which remote is gone.
+pub fn put_removed(page: &mut Page, row: &RemoteRow) {
+    page.line(format_args!("{} is forgotten; what lies at {} stays", escape::text(&row.name), escape::text(&row.url)));
+}
+
+/// Lists remotes.
+pub fn put_remotes(page: &mut Page, rows: &[RemoteRow]) {
+    if rows.is_empty() {
+        page.line("there is no remote");
+    }
+    for row in rows {
+        let alone = if row.single_writer { ", for one writer only" } else { "" };
+        let (name, url) = (page.paint(STRONG, escape::text(&row.name)), escape::text(&row.url));
+        page.line(format_args!("{name}  {url}  ({} seen{alone})", counted(row.entry, "log entry")));
+    }
+}
+
+/// Says what a check found.
+pub fn put_report(page: &mut Page, report: &RemoteReport) {
+    let (name, url) = (page.paint(STRONG, escape::text(&report.remote.name)), escape::text(&report.remote.url));
+    page.line(format_args!(
+        "{name}: {url} can be reached and its log is sound; {} behind what was seen",
+        counted(report.new_entries, "entry")
+    ));
+    if report.keeps_apart {
+        page.line("its storage keeps two writers apart");
+    } else {
+        page.line("its storage does NOT keep two writers apart: only one machine may write to it");
+    }
+}
+
+/// Says what came of a sync.
+pub fn put(page: &mut Page, outcome: &SyncOutcome, brought: Option<&BringOutcome>, elapsed: Duration) {
+    let remote = escape::text(&outcome.remote).into_owned();
+    if outcome.received + outcome.sent == 0 && outcome.renumbered.is_empty() {
+        page.line(format_args!("nothing to exchange with {remote}, {}", duration(elapsed)));
+    } else {
+        let (came, went) = (readable_size(outcome.received_bytes), readable_size(outcome.sent_bytes));
+        let (received, sent) = (counted(outcome.received, "version"), counted(outcome.sent, "version"));
+        let (requests, took) = (counted(outcome.requests, "request"), duration(elapsed));
+        page.line(format_args!("{remote}: {received} received ({came}), {sent} sent ({went}); {requests}, {took}"));
+    }
+    for renumbered in &outcome.renumbered {
+        let now = page.paint(STRONG, renumbered.now);
+        page.line(format_args!("{} of this machine is {now} now: others were faster", renumbered.before));
+    }
+    let Some(brought) = brought else { return };
+    if let Some(saved) = brought.saved {
+        page.line(format_args!("{saved} holds what was unsaved"));
+    }
+    let version = page.paint(STRONG, brought.version);
+    let (written, removed) = (counted(brought.written, "file"), counted(brought.removed, "path"));
+    page.line(format_args!("the workspace is {version}; {written} written ({}), {removed} removed", readable_size(brought.bytes)));
+}
+
+/// One line for everything that was left out or is not as the version has it.
+pub fn lines(outcome: &SyncOutcome, brought: Option<&BringOutcome>) -> Vec<String> {
+    let mut lines: Vec<String> = outcome.left_out.iter().map(|left_out| format!("left out: {}", escape::text(left_out))).collect();
+    let Some(brought) = brought else { return lines };
+    lines.extend(brought.left_alone.iter().map(|path| format!("left alone, because the rules exclude it: {}", change::path_alone(path))));
+    lines.extend(brought.changed_since.iter().map(|changed| format!("changed by somebody meanwhile: {}", escape::text(changed))));
+    lines
+}
+
+/// Says what is not shared.
+pub fn put_drift(page: &mut Page, drift: &Drift) {
+    let remote = escape::text(&drift.remote).into_owned();
+    if drift.is_none() {
+        return page.line(format_args!("{remote} and this workspace have the same history"));
+    }
+    page.line(format_args!(
+        "to receive from {remote}: {} and {}",
+        counted(drift.incoming, "version"),
+        counted(drift.incoming_marks, "mark")
+    ));
+    page.line(format_args!("to send to {remote}: {} and {}", counted(drift.outgoing, "version"), counted(drift.outgoing_marks, "mark")));
+}

@@ -1,0 +1,216 @@
+//! What lies in a remote beside the packs: the object that says what it is, and the entries of its log.
+//!
+//! An entry holds records of the shared log. These are chained among themselves: a machine's own log has the same records in the
+//! same order, between others that are its own business, and so with other sequences. Entries name the entry before them as well.
+
+use super::FORMAT_VERSION;
+use super::bytes::{ByteReader, FormatError, checksum, put_prefixed, put_varint};
+use super::record::Record;
+use crate::id::ObjectId;
+use crate::limits::{PACK_BYTES_MAX, RECORD_BYTES_MAX, REMOTE_ENTRY_BYTES_MAX};
+
+/// First bytes of the object that says what a remote is.
+pub const REMOTE_MAGIC: [u8; 8] = *b"\x89LRF\r\n\x1a\n";
+/// First bytes of an entry of the remote log.
+pub const REMOTE_ENTRY_MAGIC: [u8; 8] = *b"\x89LRL\r\n\x1a\n";
+const ID_CONTEXT: &str = "lua_store 2026-11 remote: log entry id";
+
+/// Number of a repository: random, the same for all who share it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RepositoryId(pub [u8; 16]);
+
+impl std::fmt::Display for RepositoryId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl std::str::FromStr for RepositoryId {
+    type Err = FormatError;
+
+    fn from_str(text: &str) -> Result<Self, FormatError> {
+        let wrong = FormatError::Malformed { what: "id of a repository", why: "it is not 32 hexadecimal digits" };
+        if text.len() != 32 || !text.is_ascii() {
+            return Err(wrong);
+        }
+        let mut id = [0; 16];
+        for (byte, place) in id.iter_mut().zip(0..) {
+            *byte = u8::from_str_radix(&text[2 * place..2 * place + 2], 16).map_err(|_| wrong.clone())?;
+        }
+        Ok(Self(id))
+    }
+}
+
+/// The bytes of the object that says what a remote is.
+pub fn encode_remote(repository: RepositoryId) -> Vec<u8> {
+    let mut out = REMOTE_MAGIC.to_vec();
+    out.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+    out.extend_from_slice(&repository.0);
+    let sum = checksum::<8>(&out);
+    out.extend_from_slice(&sum);
+    out
+}
+
+/// Reads what a remote is.
+pub fn decode_remote(bytes: &[u8]) -> Result<RepositoryId, FormatError> {
+    const WHAT: &str = "the remote's `format`";
+    let mut reader = begin(bytes, REMOTE_MAGIC, WHAT)?;
+    let repository = RepositoryId(reader.array()?);
+    reader.finish()?;
+    Ok(repository)
+}
+
+/// Checks magic, version and the checksum at the end, and gives what stands between.
+fn begin<'a>(bytes: &'a [u8], magic: [u8; 8], what: &'static str) -> Result<ByteReader<'a>, FormatError> {
+    let (covered, sum) = bytes.split_at_checked(bytes.len().saturating_sub(8)).ok_or(FormatError::Truncated { what })?;
+    let mut reader = ByteReader::new(covered, what);
+    if reader.array::<8>()? != magic {
+        return Err(reader.malformed("it does not begin as one does"));
+    }
+    let version = reader.u16()?;
+    if version > FORMAT_VERSION {
+        return Err(FormatError::TooNew { what, found: version, known: FORMAT_VERSION });
+    }
+    if checksum::<8>(covered) != sum {
+        return Err(FormatError::Checksum { what });
+    }
+    Ok(reader)
+}
+
+/// A pack, as an entry names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PackRef {
+    /// Its id.
+    pub id: ObjectId,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Number of objects in it.
+    pub objects: u64,
+}
+
+/// An entry of the remote log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteEntry {
+    /// Whose log it is.
+    pub repository: RepositoryId,
+    /// Its place: 1 for the first.
+    pub number: u64,
+    /// Id of the entry before it; [`ObjectId::ZERO`] for the first.
+    pub previous: ObjectId,
+    /// Random: tells two entries for the same place apart, whatever is in them.
+    pub nonce: [u8; 16],
+    /// Records of the shared log, chained to those of the entries before.
+    pub records: Vec<Record>,
+    /// The packs that hold what these records bring.
+    pub packs: Vec<PackRef>,
+}
+
+impl RemoteEntry {
+    /// The entry's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = REMOTE_ENTRY_MAGIC.to_vec();
+        out.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+        out.extend_from_slice(&self.repository.0);
+        out.extend_from_slice(&self.number.to_le_bytes());
+        out.extend_from_slice(self.previous.as_bytes());
+        out.extend_from_slice(&self.nonce);
+        put_varint(&mut out, self.records.len() as u64);
+        self.records.iter().for_each(|record| put_prefixed(&mut out, &record.encode()));
+        put_varint(&mut out, self.packs.len() as u64);
+        for pack in &self.packs {
+            out.extend_from_slice(pack.id.as_bytes());
+            put_varint(&mut out, pack.bytes);
+            put_varint(&mut out, pack.objects);
+        }
+        let sum = checksum::<8>(&out);
+        out.extend_from_slice(&sum);
+        out
+    }
+
+    /// Reads an entry.
+    pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
+        const WHAT: &str = "entry of the remote log";
+        if bytes.len() > REMOTE_ENTRY_BYTES_MAX {
+            return Err(FormatError::OverLimit { what: WHAT, value: bytes.len() as u64, max: REMOTE_ENTRY_BYTES_MAX as u64 });
+        }
+        let mut reader = begin(bytes, REMOTE_ENTRY_MAGIC, WHAT)?;
+        let repository = RepositoryId(reader.array()?);
+        let number = reader.u64()?;
+        let previous = ObjectId::from_bytes(reader.array()?);
+        let nonce = reader.array()?;
+        let mut records = Vec::new();
+        for _ in 0..reader.varint_max(reader.remaining() as u64)? {
+            records.push(Record::decode(reader.prefixed(RECORD_BYTES_MAX)?)?);
+        }
+        let mut packs = Vec::new();
+        for _ in 0..reader.varint_max(reader.remaining() as u64)? {
+            let id = ObjectId::from_bytes(reader.array()?);
+            packs.push(PackRef { id, bytes: reader.varint_max(PACK_BYTES_MAX as u64)?, objects: reader.varint()? });
+        }
+        if records.is_empty() || number == 0 {
+            return Err(reader.malformed("it has no records, or no place"));
+        }
+        reader.finish()?;
+        Ok(Self { repository, number, previous, nonce, records, packs })
+    }
+
+    /// The id of an entry with these bytes.
+    pub fn id_of(bytes: &[u8]) -> ObjectId {
+        ObjectId::from_bytes(*blake3::Hasher::new_derive_key(ID_CONTEXT).update(bytes).finalize().as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::record::{RecordBody, VersionNumber};
+    use proptest::prelude::*;
+
+    fn entry() -> RemoteEntry {
+        let record = |sequence| Record { sequence, previous: ObjectId::ZERO, created_ms: 5, body: RecordBody::Pin(VersionNumber(3)) };
+        RemoteEntry {
+            repository: RepositoryId(*b"0123456789abcdef"),
+            number: 7,
+            previous: ObjectId::ZERO,
+            nonce: [9; 16],
+            records: vec![record(1), record(2)],
+            packs: vec![PackRef { id: ObjectId::ZERO, bytes: 300, objects: 2 }],
+        }
+    }
+
+    #[test]
+    fn entries_and_formats_read_back_and_damaged_ones_are_refused() {
+        let repository = RepositoryId([0xab; 16]);
+        assert_eq!(decode_remote(&encode_remote(repository)), Ok(repository));
+        assert_eq!(repository.to_string().parse(), Ok(repository));
+        assert_eq!(RemoteEntry::decode(&entry().encode()), Ok(entry()));
+        for (good, is_entry) in [(entry().encode(), true), (encode_remote(repository), false)] {
+            let reads = |bytes: &[u8]| if is_entry { RemoteEntry::decode(bytes).is_ok() } else { decode_remote(bytes).is_ok() };
+            for position in 0..good.len() * 8 {
+                let mut damaged = good.clone();
+                damaged[position / 8] ^= 1 << (position % 8);
+                assert!(!reads(&damaged), "bit {position}");
+            }
+            assert!((0..good.len()).all(|length| !reads(&good[..length])));
+        }
+        assert!(RemoteEntry::decode(&RemoteEntry { records: Vec::new(), ..entry() }.encode()).is_err());
+    }
+
+    /// Entries lie in buckets for ever, so these bytes never change.
+    #[test]
+    fn the_bytes_of_entries_stay() {
+        assert_eq!(RemoteEntry::id_of(&entry().encode()).to_string(), "6efbac02a3c9fcf7d436165ce59f1dcc027bbef46ae24b00254c73536e432188");
+        let hex: String = encode_remote(entry().repository).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, "894c52460d0a1a0a010030313233343536373839616263646566692ee42a2576d731");
+    }
+
+    proptest! {
+        #[test]
+        fn any_entry_is_decoded_without_panic(body: Vec<u8>) {
+            let mut bytes = entry().encode()[..82].to_vec();
+            bytes.extend_from_slice(&body);
+            bytes.extend_from_slice(&checksum::<8>(&bytes.clone()));
+            let _ = RemoteEntry::decode(&bytes);
+        }
+    }
+}

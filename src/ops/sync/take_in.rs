@@ -1,0 +1,183 @@
+//! Taking in what others have appended to the remote's log. Everything is fetched and checked first, in temporary files; then contents
+//! and records become part of this machine's history in one step, or nothing does.
+
+use super::merge::{Merge, Renumbered, Shared, merge};
+use super::state::{RemoteState, Remotes};
+use super::wanted::Parts;
+use crate::format::record::{Record, RecordBody, SupersedeRecord, VersionNumber, VersionRecord};
+use crate::format::remote::PackRef;
+use crate::id::ObjectKind;
+use crate::limits::REMOTE_ROUND_BYTES;
+use crate::ops::workspace::Publishing;
+use crate::ops::{Host, OpsError, OpsResult, Phase, Workspace};
+use crate::remote::{Found, Remote, RemoteError};
+use crate::store::{Batch, Incoming, StoreError};
+use crate::version_log::LogError;
+
+/// What came.
+#[derive(Clone, Debug, Default)]
+pub struct TakenIn {
+    /// Number of versions of others.
+    pub versions: u64,
+    /// Versions of this machine that have other numbers now.
+    pub renumbered: Vec<Renumbered>,
+    /// Records of this machine that contradicted those of others, in words.
+    pub left_out: Vec<String>,
+}
+
+/// As many of these entries as are taken in together, by the size of their packs; at least one.
+pub fn round_of(found: &[Found]) -> usize {
+    let mut bytes = 0;
+    let fits = |found: &&Found| {
+        bytes += found.entry.packs.iter().map(|pack| pack.bytes).sum::<u64>();
+        bytes <= REMOTE_ROUND_BYTES
+    };
+    found.iter().take_while(fits).count().max(1)
+}
+
+/// Takes entries in and notes it.
+///
+/// # Durability
+/// On return records, contents and what is known of the remote are durable. After a crash before that, all of the entries are in the
+/// history or none, and the next sync goes on from there.
+pub fn take_in(
+    workspace: &mut Workspace,
+    (remotes, name, state): (&Remotes, &str, &mut RemoteState),
+    remote: &Remote,
+    found: &[Found],
+    host: &dyn Host,
+) -> OpsResult<TakenIn> {
+    let Some(last) = found.last() else { return Ok(TakenIn::default()) };
+    let batch = workspace.store.batch()?;
+    let records: Vec<Record> = found.iter().flat_map(|found| found.entry.records.iter().cloned()).collect();
+    let packs = found.iter().flat_map(|found| found.entry.packs.iter().copied()).collect::<Vec<_>>();
+    match receive(workspace, remote, &packs, &records, &batch, host) {
+        Err(OpsError::Remote(RemoteError::Lacking { .. })) => {
+            // This machine has given contents away that others still build upon: they are fetched again, with all there is.
+            let all = remote.all_packs(last.seen.number)?;
+            receive(workspace, remote, &all, &records, &batch, host)?;
+        }
+        other => other?,
+    }
+    batch.prepare()?;
+    let mut publishing = workspace.begin_publish(host)?;
+    let own = publishing.workspace().log.counting_behind(state.local)?;
+    let merge = merge(state.local, &own, &records, &shared_state(&publishing, state.local)?);
+    let local = if merge.theirs.is_empty() { merge.common } else { append(&mut publishing, &merge, remotes, name, batch)? };
+    drop(publishing);
+    state.note(&last.seen, local);
+    remotes.put(name, state)?;
+    let versions = merge.theirs.iter().filter(|(_, body)| matches!(body, RecordBody::Version(_))).count() as u64;
+    Ok(TakenIn { versions, renumbered: merge.renumbered, left_out: merge.left_out })
+}
+
+/// Fetches packs, checks them and what the records need of them, and puts them into a batch.
+fn receive(workspace: &Workspace, remote: &Remote, packs: &[PackRef], records: &[Record], batch: &Batch, host: &dyn Host) -> OpsResult<()> {
+    let total = packs.iter().map(|pack| pack.bytes).sum();
+    let on_bytes = |done| host.progress(Phase::Receiving, done, Some(total));
+    let fetched = remote.get_packs(packs, workspace.store.tmp(), host.cancel_flag(), &on_bytes);
+    refuse_cancelled(host)?;
+    let mut incoming = Incoming::new(&workspace.store)?;
+    for file in fetched? {
+        refuse_cancelled(host)?;
+        incoming.add(file).map_err(of_remote)?;
+    }
+    incoming.check_large().map_err(of_remote)?;
+    check_complete(workspace, records)?;
+    Ok(incoming.fill(batch)?)
+}
+
+/// Checks that of every version that is not deleted again each tree and each content is here.
+fn check_complete(workspace: &Workspace, records: &[Record]) -> OpsResult<()> {
+    let deleted: Vec<VersionNumber> =
+        records.iter().filter(|record| record.body.deletes()).flat_map(|record| record.body.named_versions().iter().copied()).collect();
+    let mut base = last_living(workspace, u64::MAX)?.map(|version| version.root);
+    for record in records {
+        let RecordBody::Version(version) = &record.body else { continue };
+        if deleted.contains(&version.number) {
+            continue;
+        }
+        let mut parts = Parts::new(&workspace.store);
+        parts.add(base.as_ref(), &version.root).map_err(of_remote)?;
+        for part in &parts.found {
+            if part.kind == ObjectKind::Blob && !workspace.store.seems_to_contain(&part.id)? {
+                return Err(of_remote(StoreError::Missing { kind: part.kind, id: part.id }));
+            }
+        }
+        base = Some(version.root);
+    }
+    Ok(())
+}
+
+/// The newest version up to a number that is not deleted.
+pub fn last_living(workspace: &Workspace, up_to: u64) -> OpsResult<Option<VersionRecord>> {
+    let newest = workspace.log.head()?.newest.map_or(0, |newest| newest.0).min(up_to);
+    for number in (1..=newest).rev() {
+        if let Some(row) = workspace.log.version(VersionNumber(number))?.filter(|row| !row.deleted) {
+            return Ok(Some(row.record));
+        }
+    }
+    Ok(None)
+}
+
+/// What is known of versions at the last record that is shared.
+fn shared_state(publishing: &Publishing<'_>, local: u64) -> OpsResult<Shared> {
+    let mut state = Shared::default();
+    for record in publishing.workspace().log.counting_behind(0)?.iter().take_while(|record| record.sequence <= local) {
+        state.take(&record.body);
+    }
+    Ok(state)
+}
+
+/// Appends the others' records, and this machine's behind them if there are any. Gives the place of the last of theirs.
+fn append(publishing: &mut Publishing<'_>, merge: &Merge, remotes: &Remotes, name: &str, batch: crate::store::Batch) -> OpsResult<u64> {
+    let goes_back = publishing.head.sequence > merge.common && !merge.ours.is_empty();
+    let mut bodies = Vec::new();
+    if goes_back {
+        refuse_disagreement(remotes, name, merge.common)?;
+        bodies.push((merge.theirs[0].0, RecordBody::Supersede(supersede(publishing, merge.common)?)));
+    }
+    bodies.extend(merge.theirs.iter().cloned());
+    let last_of_theirs = publishing.head.sequence + bodies.len() as u64;
+    bodies.extend(merge.ours.iter().cloned());
+    match publishing.commit_all(batch, bodies) {
+        Err(OpsError::Log(LogError::NotNext { sequence, why })) => {
+            let why = format!("record {sequence} breaks a rule of the log: {why}");
+            Err(RemoteError::Damaged { key: "log".to_owned(), why }.into())
+        }
+        other => other.map(|()| last_of_theirs),
+    }
+}
+
+/// Versions that another remote has under their numbers cannot get others.
+fn refuse_disagreement(remotes: &Remotes, name: &str, common: u64) -> OpsResult<()> {
+    match remotes.all()?.into_iter().find(|(other, state)| other != name && state.local > common) {
+        Some((other, _)) => Err(OpsError::RemotesDisagree { one: name.to_owned(), other }),
+        None => Ok(()),
+    }
+}
+
+fn supersede(publishing: &Publishing<'_>, kept: u64) -> OpsResult<SupersedeRecord> {
+    let (mut newest, mut active) = (None, None);
+    for record in publishing.workspace().log.counting_behind(0)?.iter().take_while(|record| record.sequence <= kept) {
+        match &record.body {
+            RecordBody::Version(version) => (newest, active) = (Some(version.number), Some(version.number)),
+            RecordBody::Promote(number) => active = Some(*number),
+            _ => {}
+        }
+    }
+    Ok(SupersedeRecord { kept, newest, active })
+}
+
+pub fn refuse_cancelled(host: &dyn Host) -> OpsResult<()> {
+    if host.cancel_flag().load(std::sync::atomic::Ordering::Relaxed) { Err(OpsError::Cancelled) } else { Ok(()) }
+}
+
+/// What is wrong with contents that came is the remote's fault, unless the disk is what failed.
+fn of_remote(error: StoreError) -> OpsError {
+    match error {
+        StoreError::Disk(error) => error.into(),
+        StoreError::Missing { kind, id } => RemoteError::Lacking { what: format!("{} {id}", kind.name()) }.into(),
+        error => RemoteError::Damaged { key: "packs".to_owned(), why: error.to_string() }.into(),
+    }
+}

@@ -1,0 +1,32 @@
+//! A history in object storage: where it is, how it is reached, and what lies there. Knows no store, no workspace.
+//!
+//! | key | is | written |
+//! |---|---|---|
+//! | `format` | what this is, and the repository's id | once, if absent |
+//! | `log/` and 16 digits | an entry of the log: [`crate::format::remote::RemoteEntry`] | once, if absent |
+//! | `packs/` and an id | a pack: [`crate::format::pack`] | any number of times, always the same bytes |
+//! | `probe/` and a number | a try whether the storage keeps its promises | removed again |
+//!
+//! Only one promise of the storage is built upon: of all who create a key that is not there, one succeeds. Nothing that is read is
+//! believed: packs are held against their ids, entries against their chain, and lengths against what was said before.
+//!
+//! [`Bucket`] is the storage, one implementation for each kind: [`directory`] without any dependency, and `cloud` (feature `remote`)
+//! for S3, Google and Azure, the only file with async in it. [`Remote`] is what lies in it.
+
+mod address;
+mod bucket;
+#[cfg(feature = "remote")]
+mod cloud;
+mod directory;
+mod error;
+mod log;
+mod packs;
+mod probe;
+#[cfg(test)]
+mod tests;
+
+pub use address::{Address, Environment};
+pub use bucket::{Bucket, Creation, Traffic};
+pub use error::{RemoteError, RemoteResult};
+pub use log::{Appended, Found, Remote, Seen};
+pub use probe::probe;

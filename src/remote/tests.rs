@@ -1,0 +1,279 @@
+//! Storage that fails, lies or is slow, and what the log makes of it.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use super::directory::Directory;
+use super::*;
+use crate::format::record::{Record, RecordBody, VersionNumber};
+use crate::format::remote::{PackRef, RemoteEntry};
+use crate::id::ObjectId;
+
+/// What happens to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fault {
+    /// It is not carried out, and nobody hears of it.
+    DropRequest,
+    /// It is carried out, and nobody hears of it.
+    DropAnswer,
+    /// It is carried out twice, as a library that repeats requests does it; the second answer is heard.
+    Repeat,
+}
+
+/// A directory whose n-th request has a fault.
+struct Faulty {
+    bucket: Directory,
+    fault: Fault,
+    at: u64,
+    requests: AtomicU64,
+}
+
+fn dropped<T>(key: &str) -> RemoteResult<T> {
+    Err(RemoteError::Unreachable { action: "reach", key: key.to_owned(), why: "timeout".to_owned() })
+}
+
+impl Faulty {
+    fn ask<T>(&self, key: &str, request: impl Fn() -> RemoteResult<T>) -> RemoteResult<T> {
+        if self.requests.fetch_add(1, Ordering::SeqCst) != self.at {
+            return request();
+        }
+        match self.fault {
+            Fault::DropRequest => dropped(key),
+            Fault::DropAnswer => request().and_then(|_| dropped(key)),
+            Fault::Repeat => request().and_then(|_| request()),
+        }
+    }
+}
+
+impl Bucket for Faulty {
+    fn get(&self, key: &str, bytes_max: usize) -> RemoteResult<Option<Vec<u8>>> {
+        self.ask(key, || self.bucket.get(key, bytes_max))
+    }
+    fn create(&self, key: &str, bytes: &[u8]) -> RemoteResult<Creation> {
+        self.ask(key, || self.bucket.create(key, bytes))
+    }
+    fn put(&self, key: &str, bytes: Vec<u8>) -> RemoteResult<()> {
+        self.ask(key, || self.bucket.put(key, bytes.clone()))
+    }
+    fn size(&self, key: &str) -> RemoteResult<Option<u64>> {
+        self.ask(key, || self.bucket.size(key))
+    }
+    fn remove(&self, key: &str) -> RemoteResult<()> {
+        self.ask(key, || self.bucket.remove(key))
+    }
+}
+
+fn directory(folder: &tempfile::TempDir) -> Directory {
+    Directory::open(folder.path(), true).unwrap()
+}
+
+fn record(seen: &Seen, pin: u64) -> Record {
+    let body = RecordBody::Pin(VersionNumber(pin));
+    Record { sequence: seen.record_sequence + 1, previous: seen.record_id, created_ms: 1, body }
+}
+
+/// Appends one record behind whatever is there, as a client does it; how often others were faster.
+fn append_behind_all(remote: &Remote, seen: &mut Seen, pin: u64) -> u64 {
+    for lost in 0.. {
+        let found = remote.behind(seen, 1000).unwrap();
+        if let Some(last) = found.last() {
+            *seen = last.seen;
+        }
+        match remote.append(seen, vec![record(seen, pin)], Vec::new()).unwrap() {
+            Appended::Done(now) => {
+                *seen = now;
+                return lost;
+            }
+            Appended::Taken => {}
+        }
+    }
+    unreachable!()
+}
+
+#[test]
+fn of_all_who_append_at_once_exactly_one_gets_each_place() {
+    for writers in [2u64, 8, 32] {
+        let folder = tempfile::tempdir().unwrap();
+        Remote::find_or_found(Box::new(directory(&folder))).unwrap();
+        const ROUNDS: u64 = 6;
+        std::thread::scope(|scope| {
+            for writer in 0..writers {
+                let remote = Remote::find(Box::new(directory(&folder))).unwrap();
+                scope.spawn(move || {
+                    let mut seen = Seen::NOTHING;
+                    for round in 0..ROUNDS {
+                        append_behind_all(&remote, &mut seen, 1 + writer * ROUNDS + round);
+                    }
+                });
+            }
+        });
+        let remote = Remote::find(Box::new(directory(&folder))).unwrap();
+        let all = remote.behind(&Seen::NOTHING, 10_000).unwrap();
+        let mut pins: Vec<u64> = all.iter().flat_map(|found| found.entry.records[0].body.named_versions()).map(|number| number.0).collect();
+        assert_eq!(pins.len() as u64, writers * ROUNDS);
+        for writer in 0..writers {
+            let own: Vec<u64> = pins.iter().copied().filter(|pin| (pin - 1) / ROUNDS == writer).collect();
+            assert!(own.is_sorted(), "writer {writer} finds its own entries in another order: {own:?}");
+        }
+        pins.sort_unstable();
+        assert!(pins.into_iter().eq(1..=writers * ROUNDS));
+    }
+}
+
+#[test]
+fn a_fault_at_any_request_is_an_error_or_leaves_exactly_one_entry() {
+    for fault in [Fault::DropRequest, Fault::DropAnswer, Fault::Repeat] {
+        for at in 0..8 {
+            let folder = tempfile::tempdir().unwrap();
+            let faulty = || Box::new(Faulty { bucket: directory(&folder), fault, at, requests: AtomicU64::new(0) });
+            let append = |remote: Remote| remote.append(&Seen::NOTHING, vec![record(&Seen::NOTHING, 1)], Vec::new());
+            let first = Remote::find_or_found(faulty()).and_then(append);
+            let there = Remote::find_or_found(Box::new(directory(&folder))).unwrap().behind(&Seen::NOTHING, 10).unwrap();
+            match first {
+                Ok(Appended::Done(seen)) => assert_eq!((there.len(), there[0].seen), (1, seen), "{fault:?} at {at}"),
+                Ok(Appended::Taken) => panic!("{fault:?} at {at}: nobody else was there"),
+                Err(error) => assert!(error.is_ambiguous() && there.len() <= 1, "{fault:?} at {at}: {error}"),
+            }
+        }
+    }
+}
+
+/// Storage that lies.
+struct Liar {
+    bucket: Directory,
+    lie: Lie,
+    created: Mutex<Vec<String>>,
+    told: AtomicBool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lie {
+    /// Creates what is there.
+    Overwrites,
+    /// Says that it has created what was there, and keeps the old.
+    SaysCreated,
+    /// Says that something was there that was not.
+    SaysExists,
+    /// Loses what it was given.
+    Loses,
+    /// Gives half of what it has.
+    Halves,
+    /// Gives something else.
+    Swaps,
+}
+
+impl Bucket for Liar {
+    fn get(&self, key: &str, bytes_max: usize) -> RemoteResult<Option<Vec<u8>>> {
+        let found = self.bucket.get(key, bytes_max)?;
+        Ok(match self.lie {
+            Lie::Halves => found.map(|bytes| bytes[..bytes.len() / 2].to_vec()),
+            Lie::Swaps => found.map(|_| b"something else".to_vec()),
+            _ => found,
+        })
+    }
+    fn create(&self, key: &str, bytes: &[u8]) -> RemoteResult<Creation> {
+        self.created.lock().unwrap().push(key.to_owned());
+        match self.lie {
+            Lie::Overwrites => self.bucket.remove(key).and_then(|()| self.bucket.create(key, bytes)),
+            Lie::SaysCreated => self.bucket.create(key, bytes).map(|_| Creation::Created),
+            Lie::SaysExists => Ok(Creation::Exists),
+            Lie::Loses if self.told.swap(true, Ordering::SeqCst) => Ok(Creation::Exists),
+            Lie::Loses => Ok(Creation::Created),
+            Lie::Halves | Lie::Swaps => self.bucket.create(key, bytes),
+        }
+    }
+    fn put(&self, key: &str, bytes: Vec<u8>) -> RemoteResult<()> {
+        self.bucket.put(key, bytes)
+    }
+    fn size(&self, key: &str) -> RemoteResult<Option<u64>> {
+        self.bucket.size(key)
+    }
+    fn remove(&self, key: &str) -> RemoteResult<()> {
+        self.bucket.remove(key)
+    }
+}
+
+#[test]
+fn storage_that_lies_is_found_out_by_the_probe() {
+    let folder = tempfile::tempdir().unwrap();
+    probe(&directory(&folder)).unwrap();
+    for lie in [Lie::Overwrites, Lie::SaysCreated, Lie::SaysExists, Lie::Loses, Lie::Halves, Lie::Swaps] {
+        let liar = Liar { bucket: directory(&folder), lie, created: Mutex::default(), told: AtomicBool::new(false) };
+        assert!(matches!(probe(&liar), Err(RemoteError::IgnoresConditions)), "{lie:?}");
+        let probed = liar.created.lock().unwrap().clone();
+        assert!(probed.iter().all(|key| directory(&folder).size(key).unwrap().is_none()), "{lie:?} leaves {probed:?}");
+    }
+}
+
+#[test]
+fn a_log_that_goes_back_or_belongs_to_somebody_else_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let remote = Remote::find_or_found(Box::new(directory(&folder))).unwrap();
+    let mut seen = Seen::NOTHING;
+    append_behind_all(&remote, &mut seen, 1);
+    append_behind_all(&remote, &mut seen, 2);
+    remote.check_seen(&seen).unwrap();
+    let last = "log/0000000000000002";
+    let bytes = directory(&folder).get(last, 10_000).unwrap().unwrap();
+    directory(&folder).remove(last).unwrap();
+    assert!(matches!(remote.check_seen(&seen), Err(RemoteError::Rewritten { number: 2, found: None, .. })));
+    let other = RemoteEntry { nonce: [1; 16], ..RemoteEntry::decode(&bytes).unwrap() };
+    directory(&folder).create(last, &other.encode()).unwrap();
+    assert!(matches!(remote.check_seen(&seen), Err(RemoteError::Rewritten { found: Some(_), .. })));
+    let elsewhere = tempfile::tempdir().unwrap();
+    let theirs = Remote::find_or_found(Box::new(directory(&elsewhere))).unwrap();
+    let mistaken = Remote::known(Box::new(directory(&elsewhere)), remote.repository());
+    assert!(matches!(mistaken.check_seen(&Seen::NOTHING), Err(RemoteError::OtherRepository { .. })));
+    append_behind_all(&theirs, &mut Seen::NOTHING.clone(), 1);
+    assert!(matches!(mistaken.behind(&Seen::NOTHING, 9), Err(RemoteError::OtherRepository { .. })));
+}
+
+#[test]
+fn entries_out_of_their_place_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let remote = Remote::find_or_found(Box::new(directory(&folder))).unwrap();
+    let good = RemoteEntry {
+        repository: remote.repository(),
+        number: 1,
+        previous: ObjectId::ZERO,
+        nonce: [0; 16],
+        records: vec![record(&Seen::NOTHING, 1)],
+        packs: Vec::new(),
+    };
+    let another = record(&Seen::NOTHING, 2);
+    let wrong = [
+        RemoteEntry { number: 2, ..good.clone() },
+        RemoteEntry { previous: ObjectId::of(crate::id::ObjectKind::Blob, b"x"), ..good.clone() },
+        RemoteEntry { records: vec![Record { sequence: 2, ..another.clone() }], ..good.clone() },
+        RemoteEntry { records: vec![good.records[0].clone(), another.clone()], ..good.clone() },
+        RemoteEntry { records: vec![Record { body: RecordBody::Restore(ObjectId::ZERO), ..another }], ..good.clone() },
+    ];
+    let bucket = directory(&folder);
+    for entry in wrong {
+        bucket.create("log/0000000000000001", &entry.encode()).unwrap();
+        assert!(matches!(remote.behind(&Seen::NOTHING, 9), Err(RemoteError::Damaged { .. })), "{entry:?}");
+        bucket.remove("log/0000000000000001").unwrap();
+    }
+    bucket.create("log/0000000000000001", &good.encode()).unwrap();
+    assert_eq!(remote.behind(&Seen::NOTHING, 9).unwrap().len(), 1);
+}
+
+#[test]
+fn packs_that_are_not_what_their_names_say_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let tmp = tempfile::tempdir().unwrap();
+    let tmp = crate::disk::Dir::open(tmp.path(), crate::disk::RootOf::UserPath).unwrap();
+    let remote = Remote::find_or_found(Box::new(directory(&folder))).unwrap();
+    let pack = remote.put_pack(b"the bytes of a pack".to_vec(), 1).unwrap();
+    assert!(remote.get_pack(&pack, &tmp).is_ok());
+    let never = AtomicBool::new(false);
+    assert_eq!(remote.get_packs(&[pack; 20], &tmp, &never, &|_| {}).unwrap().len(), 20);
+    assert!(remote.get_pack(&PackRef { bytes: pack.bytes - 1, ..pack }, &tmp).is_err());
+    assert!(remote.get_pack(&PackRef { bytes: pack.bytes + 1, ..pack }, &tmp).is_err());
+    let absent = PackRef { id: ObjectId::ZERO, ..pack };
+    assert!(matches!(remote.get_packs(&[pack, absent, pack], &tmp, &never, &|_| {}), Err(RemoteError::Missing { .. })));
+    let key = format!("packs/{}", pack.id);
+    directory(&folder).remove(&key).unwrap();
+    directory(&folder).create(&key, b"the bytes of a pick").unwrap();
+    assert!(matches!(remote.get_pack(&pack, &tmp), Err(RemoteError::Damaged { .. })));
+}
