@@ -20,7 +20,10 @@ const SECONDS_EACH: usize = 5;
 /// What a user does next, as often as not: to look.
 const NEXT: [&str; 2] = ["status", "--json"];
 
-const SECOND_FAULTS: [(&str, fn(usize) -> Plan); 7] = [
+/// A kind of fault: its name, and the plan that puts it at the call of an ordinal.
+type Kind = (&'static str, fn(usize) -> Plan);
+
+const SECOND_FAULTS: [Kind; 7] = [
     ("kill", |at| Plan::At(at, Fault::Kill)),
     ("kill after", |at| Plan::At(at, Fault::KillAfter)),
     ("EIO", |at| Plan::At(at, Fault::Errno(libc::EIO))),

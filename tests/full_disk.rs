@@ -15,7 +15,7 @@ use common::files::{copy_tree, remove};
 use common::history::{Checked, did_not_crash};
 use common::sandbox::{LUA, Run, Sandbox};
 use common::sweep::{Expected, Scenario, check_aftermath, check_run, expected};
-use common::volume::{own_mounts, run as run_tool};
+use common::volume::{OwnMounts, own_mounts, run as run_tool};
 use common::{Findings, number_from_env, scenarios, skip_for_lack_of_devices};
 
 /// How many amounts are tried, unless `LUA_FULL_DISK_STEP` says otherwise.
@@ -27,6 +27,7 @@ const AMPLE: u64 = 64;
 /// A file system that is mounted for a test.
 struct Mounted {
     folder: tempfile::TempDir,
+    _mounts: OwnMounts,
 }
 
 impl Mounted {
@@ -34,11 +35,11 @@ impl Mounted {
         if !rustix::process::geteuid().is_root() {
             return Err("mounting needs root".to_owned());
         }
-        own_mounts()?;
+        let mounts = own_mounts()?;
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         fs::create_dir(folder.path().join("mount")).map_err(|error| error.to_string())?;
         mount(folder.path(), &folder.path().join("mount").to_string_lossy())?;
-        Ok(Self { folder })
+        Ok(Self { folder, _mounts: mounts })
     }
 
     fn path(&self) -> std::path::PathBuf {

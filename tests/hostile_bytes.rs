@@ -261,9 +261,8 @@ type Parser = (&'static str, fn(&[u8]) -> bool);
 
 const PARSERS: [Parser; 10] = [
     ("frame", |bytes| {
-        Frame::parse(bytes)
-            .map(|frame| (0..frame.header.members() as u16).for_each(|member| drop(frame.header.member_range(member))))
-            .is_ok()
+        let use_all = |frame: Frame<'_>| (0..frame.header.members() as u16).filter_map(|member| frame.header.member_range(member)).count();
+        Frame::parse(bytes).map(use_all).is_ok()
     }),
     ("checked frame", |bytes| Frame::parse_checked(bytes).is_ok()),
     ("tree", |bytes| Tree::decode(bytes).map(|tree| assert!(tree.entries().all(|entry| check_name(entry.name).is_ok()))).is_ok()),

@@ -11,7 +11,7 @@ pub mod image;
 mod served;
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use fuser::BackgroundSession;
@@ -77,8 +77,22 @@ pub struct Volume {
     device: String,
     is_mounted: bool,
     folder: TempDir,
-    /// Dropped last: what is above it must be gone by then.
+    /// What is above it must be gone before it goes.
     server: Option<BackgroundSession>,
+    _mounts: OwnMounts,
+}
+
+/// Keeps a mount namespace until this process is gone for good. If the namespace ended with the thread that made it, a killed test
+/// would unmount its volume before the server of the disk below is closed, and wait for itself for ever.
+pub struct OwnMounts {
+    keeper: Child,
+}
+
+impl Drop for OwnMounts {
+    fn drop(&mut self) {
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
+    }
 }
 
 impl Volume {
@@ -89,7 +103,7 @@ impl Volume {
         if !rustix::process::geteuid().is_root() {
             return Err("mounting needs root".to_owned());
         }
-        own_mounts()?;
+        let mounts = own_mounts()?;
         let folder = tempfile::Builder::new().prefix("lua-test-volume-").tempdir().map_err(|error| error.to_string())?;
         for name in ["fuse", "mount"] {
             std::fs::create_dir(folder.path().join(name)).map_err(|error| error.to_string())?;
@@ -97,7 +111,8 @@ impl Volume {
         let disk = Shared::default();
         let fuse = folder.path().join("fuse");
         let server = served::serve(disk.clone(), file_system.bytes(), &fuse).map_err(|error| format!("no FUSE: {error}"))?;
-        let mut volume = Self { file_system, disk, device: String::new(), is_mounted: false, folder, server: Some(server) };
+        let mut volume =
+            Self { file_system, disk, device: String::new(), is_mounted: false, folder, server: Some(server), _mounts: mounts };
         let file = fuse.join(served::DISK);
         volume.device = run(&["losetup", "--find", "--show", "--direct-io=on", "--sector-size", "512", &file.to_string_lossy()])?;
         let device = volume.device.clone();
@@ -184,12 +199,15 @@ impl Drop for Volume {
 }
 
 /// Gives the calling thread, and all that it starts, mounts of their own.
-pub fn own_mounts() -> Result<(), String> {
+pub fn own_mounts() -> Result<OwnMounts, String> {
     // SAFETY: no memory is touched. It concerns this thread alone: it no longer shares its mounts and its working directory.
     if unsafe { libc::unshare(libc::CLONE_NEWNS) } != 0 {
         return Err(format!("no mount namespace: {}", std::io::Error::last_os_error()));
     }
-    run(&["mount", "--make-rprivate", "/"]).map(drop)
+    run(&["mount", "--make-rprivate", "/"])?;
+    // It reads until nobody can write to it any more, which is when this process has ended.
+    let keeper = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::null()).current_dir("/").spawn();
+    keeper.map(|keeper| OwnMounts { keeper }).map_err(|error| format!("no `cat`: {error}"))
 }
 
 /// Runs a tool of the system and gives what it prints; an error says what went wrong.
