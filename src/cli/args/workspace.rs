@@ -55,6 +55,9 @@ pub struct PushArgs {
     /// Read every file again, whatever its times say
     #[arg(long)]
     pub rehash: bool,
+    /// Do not look for keys and tokens in new contents (`secret_scan = false` in .lua/config.toml: never)
+    #[arg(long)]
+    pub no_secret_scan: bool,
     /// Then run CMD with `sh -c` in the workspace and record with the version whether it succeeds; exit code 8 if not
     #[arg(long, value_name = "CMD", conflicts_with = "dry_run")]
     pub check: Option<String>,

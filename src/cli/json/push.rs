@@ -37,6 +37,9 @@ pub struct Push<'a> {
     changes: Vec<JsonChange>,
     #[serde(flatten)]
     left_out: LeftOut<'a>,
+    /// New contents that look like they hold a secret.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    secrets: Vec<Secret>,
     elapsed_ms: u64,
     /// The check that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -44,6 +47,13 @@ pub struct Push<'a> {
     /// What was done to keep the budget.
     #[serde(skip_serializing_if = "Option::is_none")]
     budget: Option<Kept>,
+}
+
+#[derive(Debug, Serialize)]
+struct Secret {
+    #[serde(flatten)]
+    path: JsonPath,
+    rule: &'static str,
 }
 
 /// What cannot be told from the outcome alone.
@@ -86,6 +96,7 @@ pub fn push<'a>(
         stored_bytes: *stored_bytes,
         changes: report.changed_paths.iter().map(JsonChange::from).collect(),
         left_out: LeftOut::new(report),
+        secrets: report.secrets.iter().map(|secret| Secret { path: (&secret.path).into(), rule: secret.rule }).collect(),
         elapsed_ms: milliseconds(circumstances.elapsed),
         check: check.map(Check::from),
         budget: budget.map(Kept::from),
