@@ -74,7 +74,7 @@ mod tests {
         assert_eq!("v3..newest".parse(), Ok(RevisionRange::Span { first: number("3"), last: number("newest") }));
         assert_eq!("3..".parse(), Ok(RevisionRange::Span { first: number("3"), last: None }));
         assert_eq!("..".parse(), Ok(RevisionRange::ALL));
-        for text in ["", "a..b", "1...3", "1..0"] {
+        for text in ["", "1...3", "1..0"] {
             assert!(text.parse::<RevisionRange>().is_err(), "{text}");
         }
     }
