@@ -76,6 +76,12 @@ pub const GC_ZSTD_LEVEL: i32 = 19;
 pub const GC_DEAD_PERCENT_MIN: u64 = 20;
 /// Neighbouring segments are joined as long as what lives in them is no more than this, in bytes.
 pub const GC_JOIN_BYTES_MAX: u64 = 256 << 20;
+/// How much of a new content is looked through for likely secrets, in bytes.
+pub const SECRET_SCAN_BYTES_MAX: usize = 1 << 20;
+/// In a first push only files up to this size are looked through for likely secrets, in bytes: it should not take longer for them.
+pub const SECRET_SCAN_FIRST_PUSH_BYTES_MAX: usize = 16 << 10;
+/// Most likely secrets that a push names.
+pub const SECRETS_NAMED_MAX: usize = 100;
 /// How often a push over budget drops versions and looks again.
 pub const BUDGET_ROUNDS_MAX: usize = 4;
 /// Unit of the density of versions: it is compared as a whole number.

@@ -79,6 +79,7 @@ pub use retention::{Calendar, Candidate, KeepReason, KeepSpan, LocalTime, Period
 pub use revision::{Revision, RevisionError};
 pub use rollback::{RollbackOptions, RollbackOutcome, RollbackPlan, rollback, rollback_plan, undo_target};
 pub use settings::Settings;
+pub use snapshot::LikelySecret;
 pub use status::{Status, StatusOptions, status};
 pub use sync::{
     AddOptions, BringOutcome, Drift, PullOptions, RemoteAccess, RemoteReport, RemoteRow, Renumbered, SyncDirection, SyncOptions,

@@ -1,6 +1,6 @@
 //! Records the workspace as the next version.
 
-use super::snapshot::{self, Snapshot, SnapshotOptions};
+use super::snapshot::{self, LikelySecret, Snapshot, SnapshotOptions};
 use super::{Host, OpsError, OpsResult, Workspace};
 use crate::disk::LockMode;
 use crate::format::record::{ChangeCounts, RecordBody, VersionNumber, VersionRecord};
@@ -39,6 +39,8 @@ pub struct PushOptions {
     pub force: bool,
     /// How old a ctime must be to be relied on, in milliseconds.
     pub stat_trust_age_ms: i64,
+    /// Name new contents that look like they hold a secret, unless the settings say otherwise.
+    pub finds_secrets: bool,
 }
 
 impl Default for PushOptions {
@@ -52,6 +54,7 @@ impl Default for PushOptions {
             rehash: false,
             force: false,
             stat_trust_age_ms: STAT_TRUST_AGE_MS,
+            finds_secrets: false,
         }
     }
 }
@@ -105,6 +108,8 @@ pub struct PushReport {
     pub skipped_total: u64,
     /// Files that changed during each try to read them: what is recorded may be a mix of several moments.
     pub unstable: Vec<RelPath>,
+    /// New contents that look like they hold a secret; the first of them.
+    pub secrets: Vec<LikelySecret>,
 }
 
 impl PushReport {
@@ -201,6 +206,7 @@ fn look(workspace: &Workspace, options: &PushOptions, batch: Option<&Batch>, hos
         rehash: options.rehash,
         measure_left_out: is_first || options.dry_run,
         stat_trust_age_ms: options.stat_trust_age_ms,
+        finds_secrets: options.finds_secrets && workspace.settings().secret_scan,
     };
     let snapshot = snapshot::take(workspace, &snapshot_options, batch, host)?;
     if !options.force {
@@ -257,6 +263,7 @@ pub(super) fn report(snapshot: &Snapshot) -> PushReport {
         skipped: skipped.into_iter().map(to_path).collect(),
         skipped_total,
         unstable: snapshot.unstable.clone(),
+        secrets: snapshot.secrets.clone(),
         ..PushReport::default()
     }
 }

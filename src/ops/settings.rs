@@ -34,9 +34,16 @@ pub struct Settings {
     /// The folder that holds the store when it is not this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<PathBuf>,
+    /// Whether pushes name new contents that look like they hold a secret.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub secret_scan: bool,
     /// The bound of the history in bytes: a push that leaves it larger drops versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_bytes: Option<u64>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Default for Settings {
@@ -48,6 +55,7 @@ impl Default for Settings {
             agent_id: None,
             include_git: false,
             store: None,
+            secret_scan: true,
             budget_bytes: None,
         }
     }

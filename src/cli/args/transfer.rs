@@ -147,6 +147,6 @@ mod tests {
         assert_eq!(shown("3.."), ["v3", "-"]);
         assert_eq!(shown("..newest"), ["-", "newest"]);
         assert_eq!(shown("7"), ["v7", "v7"]);
-        assert!(parse_range("x..5").is_err() && parse_range("").is_err());
+        assert!(parse_range("x:y..5").is_err() && parse_range("").is_err());
     }
 }

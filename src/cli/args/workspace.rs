@@ -66,6 +66,9 @@ pub struct PushArgs {
     /// Then exchange versions with the remote; the version is recorded whatever comes of it
     #[arg(long, conflicts_with = "dry_run")]
     pub sync: bool,
+    /// Do not look for keys and tokens in new contents (`secret_scan = false` in .lua/config.toml: never)
+    #[arg(long)]
+    pub no_secret_scan: bool,
     /// Then run CMD with `sh -c` in the workspace and record with the version whether it succeeds; exit code 8 if not
     #[arg(long, value_name = "CMD", conflicts_with = "dry_run")]
     pub check: Option<String>,

@@ -25,6 +25,7 @@ pub fn push(session: &Session, args: PushArgs) -> Outcome {
     // Before the check, which may take long: the version is there whatever comes of it.
     session.answer_in_words(|page| render::push::put(page, &outcome, circumstances.elapsed))?;
     session.tell_in_words(render::left_out::lines(report));
+    session.tell_in_words(render::left_out::secrets(&report.secrets).into_iter().map(|line| session.named(&line)));
     let check = check.map(|command| run_check(session, &mut workspace, &outcome, command)).transpose()?.flatten();
     // Behind everything else: the version is there, and green if it is.
     let budget = if matches!(outcome, PushOutcome::Made { .. }) { super::budget::keep(session, &mut workspace)? } else { None };
@@ -62,6 +63,7 @@ fn options(args: PushArgs) -> PushOptions {
         dry_run: args.dry_run,
         rehash: args.rehash,
         force: args.force,
+        finds_secrets: !args.no_secret_scan,
         ..PushOptions::default()
     }
 }

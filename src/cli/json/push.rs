@@ -37,6 +37,9 @@ pub struct Push<'a> {
     changes: Vec<JsonChange>,
     #[serde(flatten)]
     left_out: LeftOut<'a>,
+    /// New contents that look like they hold a secret.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    secrets: Vec<Secret>,
     elapsed_ms: u64,
     /// The check that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -68,6 +71,13 @@ impl PushSync {
             Err(error) => Self { sent: 0, received: 0, newest: None, error: Some(error.to_string()) },
         }
     }
+}
+
+#[derive(Debug, Serialize)]
+struct Secret {
+    #[serde(flatten)]
+    path: JsonPath,
+    rule: &'static str,
 }
 
 /// What cannot be told from the outcome alone.
@@ -111,6 +121,7 @@ pub fn push<'a>(
         stored_bytes: *stored_bytes,
         changes: report.changed_paths.iter().map(JsonChange::from).collect(),
         left_out: LeftOut::new(report),
+        secrets: report.secrets.iter().map(|secret| Secret { path: (&secret.path).into(), rule: secret.rule }).collect(),
         elapsed_ms: milliseconds(circumstances.elapsed),
         check: check.map(Check::from),
         budget: budget.map(Kept::from),
@@ -196,6 +207,6 @@ mod tests {
             r#""left_out":[{"path":"s","reason":"a socket"}],"left_out_total":1,"#,
             r#""rules":[{"rule":"built in","files":1,"bytes":2,"directories":3}],"elapsed_ms":1}"#
         );
-        assert_eq!(text(&push(&outcome, None, None, circumstances)), expected);
+        assert_eq!(text(&push(&outcome, None, None, None, circumstances)), expected);
     }
 }

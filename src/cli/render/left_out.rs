@@ -1,6 +1,6 @@
 //! What a version does not hold, and why. Rules never hide work silently.
 
-use lua_store::ops::{LeftOutByRule, PushReport};
+use lua_store::ops::{LeftOutByRule, LikelySecret, PushReport};
 use lua_store::patch::readable_size;
 use lua_store::path::RelPath;
 
@@ -35,6 +35,16 @@ fn extent(rules: &[&LeftOutByRule]) -> String {
         (_, 0) => folders,
         _ => format!("{folders}, {files}"),
     }
+}
+
+/// One line for each file that looks like it holds a secret, and what can be done; the secret itself is not shown.
+pub fn secrets(secrets: &[LikelySecret]) -> Vec<String> {
+    let line = |secret: &LikelySecret| format!("looks like a secret: {} ({})", escape::path(secret.path.as_bytes()), secret.rule);
+    let mut lines: Vec<String> = secrets.iter().map(line).collect();
+    if !lines.is_empty() {
+        lines.push("if it is one: remove it, `{lua} push`, and `{lua} purge PATH` takes it out of the history".to_owned());
+    }
+    lines
 }
 
 /// One line for each path whose content was purged.

@@ -25,6 +25,8 @@ pub enum Taken {
         stat: StatKey,
         /// It changed during each of the tries: the content may be a mix of several moments.
         unstable: bool,
+        /// What secret it looks like it holds.
+        secret: Option<&'static str>,
     },
     /// It cannot be read.
     Not(OpenError),
@@ -43,14 +45,28 @@ pub struct Route<'a> {
     pub threads: usize,
     /// Looks in the store for contents that the newest version has as well, and puts those again that are damaged there.
     pub mends: bool,
+    /// Contents of at most so many bytes are looked through for likely secrets; larger ones, and large files, are not.
+    pub secret_bytes_max: usize,
 }
 
 /// Reads all files. `on_taken` gets the place of each file in the list and what reading it gave, in no order, on the calling
 /// thread.
 pub fn take_in(route: Route<'_>, files: &[ToRead], jobs: &[Job], host: &dyn Host, on_taken: &mut dyn FnMut(usize, Taken)) -> OpsResult<()> {
     let total = files.iter().map(|file| file.bytes).sum();
-    let Route { root, store, batch, threads, mends } = route;
-    let shared = Shared { root, store, batch, mends, files, jobs, host, next: AtomicUsize::new(0), done_bytes: AtomicU64::new(0), total };
+    let Route { root, store, batch, threads, mends, secret_bytes_max } = route;
+    let shared = Shared {
+        root,
+        store,
+        batch,
+        mends,
+        secret_bytes_max,
+        files,
+        jobs,
+        host,
+        next: AtomicUsize::new(0),
+        done_bytes: AtomicU64::new(0),
+        total,
+    };
     let (sender, receiver) = mpsc::channel();
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads.min(jobs.len()).max(1))
@@ -73,6 +89,7 @@ struct Shared<'a> {
     store: &'a Store,
     batch: Option<&'a Batch>,
     mends: bool,
+    secret_bytes_max: usize,
     files: &'a [ToRead],
     jobs: &'a [Job],
     host: &'a dyn Host,
@@ -131,7 +148,8 @@ impl<'a> Worker<'a> {
             None => contents.iter().map(|content| ObjectId::of(ObjectKind::Blob, content)).collect(),
         };
         for ((place, (content, stat, unstable)), id) in read.into_iter().zip(ids) {
-            self.tell(place, Taken::Content { id, bytes: content.len() as u64, stat, unstable });
+            let secret = self.shared.suspected(&content);
+            self.tell(place, Taken::Content { id, bytes: content.len() as u64, stat, unstable, secret });
         }
         Ok(())
     }
@@ -150,7 +168,8 @@ impl<'a> Worker<'a> {
             Some(writer) => writer.put(ObjectKind::Blob, &content, base.as_ref())?,
             None => ObjectId::of(ObjectKind::Blob, &content),
         };
-        self.tell(place, Taken::Content { id, bytes: content.len() as u64, stat, unstable });
+        let secret = self.shared.suspected(&content);
+        self.tell(place, Taken::Content { id, bytes: content.len() as u64, stat, unstable, secret });
         Ok(())
     }
 
@@ -182,7 +201,7 @@ impl<'a> Worker<'a> {
                 stable = self.reads_again_as(place, &id, &stat)?;
             }
             if stable || last_try {
-                self.tell(place, Taken::Content { id, bytes, stat, unstable: !stable });
+                self.tell(place, Taken::Content { id, bytes, stat, unstable: !stable, secret: None });
                 return Ok(());
             }
         }
@@ -241,6 +260,10 @@ impl<'a> Worker<'a> {
 }
 
 impl Shared<'_> {
+    fn suspected(&self, content: &[u8]) -> Option<&'static str> {
+        if content.len() <= self.secret_bytes_max { super::secrets::suspected(content) } else { None }
+    }
+
     fn count(&self, bytes: u64) {
         let done = self.done_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         self.host.progress(Phase::Storing, done, Some(self.total));

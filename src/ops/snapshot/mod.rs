@@ -4,6 +4,7 @@
 mod base;
 mod intake;
 mod jobs;
+mod secrets;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use super::{Host, OpsError, OpsResult, Phase, Workspace};
 use crate::disk::Dir;
 use crate::format::tree::Tree;
 use crate::id::{ObjectId, ObjectKind};
-use crate::limits::{GROUP_BYTES_TARGET, GROUP_MEMBER_BYTES_MAX, STAT_TRUST_AGE_MS};
+use crate::limits::{GROUP_BYTES_TARGET, GROUP_MEMBER_BYTES_MAX, SECRET_SCAN_FIRST_PUSH_BYTES_MAX, SECRETS_NAMED_MAX, STAT_TRUST_AGE_MS};
 use crate::path::RelPath;
 use crate::store::{Batch, Store, StoreError, StoreResult, Writer};
 use crate::tree::TreeSource;
@@ -40,11 +41,13 @@ pub struct SnapshotOptions {
     pub measure_left_out: bool,
     /// How old a ctime must be to be relied on, in milliseconds.
     pub stat_trust_age_ms: i64,
+    /// Look for likely secrets in new contents.
+    pub finds_secrets: bool,
 }
 
 impl Default for SnapshotOptions {
     fn default() -> Self {
-        Self { rehash: false, measure_left_out: false, stat_trust_age_ms: STAT_TRUST_AGE_MS }
+        Self { rehash: false, measure_left_out: false, stat_trust_age_ms: STAT_TRUST_AGE_MS, finds_secrets: false }
     }
 }
 
@@ -59,6 +62,17 @@ pub struct Snapshot {
     trees: HashMap<ObjectId, Tree>,
     /// Files that changed during each try to read them.
     pub unstable: Vec<RelPath>,
+    /// New contents that look like they hold a secret, at most the first of them.
+    pub secrets: Vec<LikelySecret>,
+}
+
+/// A file that looks like it holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LikelySecret {
+    /// The file.
+    pub path: RelPath,
+    /// What kind of secret, for people.
+    pub rule: &'static str,
 }
 
 impl Snapshot {
@@ -146,14 +160,25 @@ fn take_with(
     host.progress(Phase::Scanning, progress.entries.into_inner(), None);
     let newest = workspace.newest()?.map(|row| row.record.root);
     let mut former = FormerPaths::new(&workspace.store, newest);
-    let route = Route { root: &root, store: &workspace.store, batch, threads: scan_options.threads, mends: options.rehash };
-    let unstable = read_files(route, &scan, &mut former, host)?;
+    let secret_bytes_max = match (options.finds_secrets, newest) {
+        (false, _) => 0,
+        (true, None) => SECRET_SCAN_FIRST_PUSH_BYTES_MAX,
+        (true, Some(_)) => usize::MAX,
+    };
+    let threads = scan_options.threads;
+    let route = Route { root: &root, store: &workspace.store, batch, threads, mends: options.rehash, secret_bytes_max };
+    let (unstable, secrets) = read_files(route, &scan, &mut former, host)?;
     let (tree, trees) = build_trees(&mut scan, &mut former, route)?;
-    Ok(Snapshot { tree, scan, trees, unstable })
+    Ok(Snapshot { tree, scan, trees, unstable, secrets })
 }
 
-/// Reads the files that the scan could not rely on; gives those that never stood still.
-fn read_files(route: Route<'_>, scan: &Scan, former: &mut FormerPaths<'_>, host: &dyn Host) -> OpsResult<Vec<RelPath>> {
+/// Reads the files that the scan could not rely on; gives those that never stood still, and those that look like they hold a secret.
+fn read_files(
+    route: Route<'_>,
+    scan: &Scan,
+    former: &mut FormerPaths<'_>,
+    host: &dyn Host,
+) -> OpsResult<(Vec<RelPath>, Vec<LikelySecret>)> {
     let mut files: Vec<ToRead> = Vec::with_capacity(scan.files_to_read());
     for number in 0..scan.files_to_read() {
         let Some(file) = scan.file(FileIndex(number as u32)) else { continue };
@@ -161,11 +186,14 @@ fn read_files(route: Route<'_>, scan: &Scan, former: &mut FormerPaths<'_>, host:
         files.push(ToRead { file: number, bytes: file.stat.bytes, path: file.path, base });
     }
     let jobs = divide(&mut files);
-    let mut unstable = Vec::new();
+    let (mut unstable, mut secrets) = (Vec::new(), Vec::new());
     take_in(route, &files, &jobs, host, &mut |place, taken| {
         let file = FileIndex(files[place].file as u32);
         match taken {
-            Taken::Content { id, bytes, stat, unstable: is_unstable } => {
+            Taken::Content { id, bytes, stat, unstable: is_unstable, secret } => {
+                // What the version before has at this path was named when it came.
+                let secret = secret.filter(|_| files[place].base != Some(id));
+                secrets.extend(secret.map(|rule| LikelySecret { path: files[place].path.clone(), rule }));
                 scan.set_content(file, ReadContent { id, bytes, stat, unstable: is_unstable });
                 unstable.extend(is_unstable.then(|| files[place].path.clone()));
             }
@@ -173,7 +201,9 @@ fn read_files(route: Route<'_>, scan: &Scan, former: &mut FormerPaths<'_>, host:
         }
     })?;
     unstable.sort_unstable();
-    Ok(unstable)
+    secrets.sort_unstable();
+    secrets.truncate(SECRETS_NAMED_MAX);
+    Ok((unstable, secrets))
 }
 
 fn build_trees(scan: &mut Scan, former: &mut FormerPaths<'_>, route: Route<'_>) -> Result<(BuiltTree, HashMap<ObjectId, Tree>), Failure> {

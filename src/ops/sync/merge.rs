@@ -137,11 +137,7 @@ fn renumbered(body: &RecordBody, renumber: &dyn Fn(VersionNumber) -> VersionNumb
         RecordBody::Label(label) => label.version = renumber(label.version),
         RecordBody::Check(check) => check.version = renumber(check.version),
         RecordBody::Prune(prune) => prune.versions.iter_mut().for_each(|number| *number = renumber(*number)),
-        RecordBody::Restore(_)
-        | RecordBody::Unlabel(_)
-        | RecordBody::Supersede(_)
-        | RecordBody::Purge(_)
-        | RecordBody::Collect => {}
+        RecordBody::Restore(_) | RecordBody::Unlabel(_) | RecordBody::Supersede(_) | RecordBody::Purge(_) | RecordBody::Collect => {}
     }
     body
 }
