@@ -15,7 +15,7 @@ use super::{check_all, number_from_env, skip};
 
 /// Of how many calls one gets a fault, unless `LUA_SWEEP_STEP` says otherwise; 1 is all. Each kind of fault begins at another
 /// call, so that no call is left out by all of them.
-const STEP_DEFAULT: usize = 7;
+const STEP_DEFAULT: usize = 29;
 
 /// A command to be swept.
 pub struct Scenario {
