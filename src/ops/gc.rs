@@ -116,7 +116,10 @@ fn collect(
                 if rewritten.is_outdated(&publishing.workspace().store, reach.live())? {
                     break;
                 }
-                return Ok(Some(publishing.workspace().store.swap(rewritten, &no_pins)?));
+                // A log that is behind after a power cut must not look into a segment that was replaced.
+                if publishing.workspace().log.make_durable()? {
+                    return Ok(Some(publishing.workspace().store.swap(rewritten, &no_pins)?));
+                }
             }
             drop(publishing);
             if began.elapsed() > Duration::from_millis(GC_WAIT_MS_MAX) {

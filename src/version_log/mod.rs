@@ -132,6 +132,16 @@ impl VersionLog {
         Self::open(dir)
     }
 
+    /// Makes all records durable here as well; `false` when a reader in the midst of something prevents it. Before segments are
+    /// replaced this must be so: a log that a power cut threw back would look for its next record at a place that means something
+    /// else by then.
+    ///
+    /// # Durability
+    /// On `true` all records are durable in the database.
+    pub fn make_durable(&self) -> Result<bool, LogError> {
+        append::write_back(&self.conn)
+    }
+
     /// The state of the log after its last record.
     ///
     /// # Errors
