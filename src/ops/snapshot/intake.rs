@@ -4,13 +4,15 @@ use std::io::Read;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
+use rustix::io::Errno;
+
 use super::jobs::{Job, ToRead};
 use crate::format::stat_cache::StatKey;
 use crate::id::{IdHasher, ObjectId, ObjectKind};
 use crate::limits::{HASH_BUFFER_BYTES, READ_TRIES, RECENT_WRITE_MS, SETTLE_FROM_BYTES, SETTLE_MS, WHOLE_BYTES_MAX};
 use crate::ops::{Host, OpsError, OpsResult, Phase};
 use crate::store::{Batch, Store, StoreError, Writer};
-use crate::workspace::scan::{OpenError, OpenFile, WorkspaceRoot};
+use crate::workspace::scan::{OpenError, OpenFile, ScanError, WorkspaceRoot};
 
 /// What reading a file gave.
 #[derive(Debug)]
@@ -138,7 +140,7 @@ impl<'a> Worker<'a> {
         for &place in places {
             match self.read_whole(place)? {
                 Some(Ok(whole)) => read.push((place, whole)),
-                Some(Err(error)) => self.tell(place, Taken::Not(error)),
+                Some(Err(error)) => self.leave_out(place, error)?,
                 None => self.take_large(place)?,
             }
         }
@@ -158,8 +160,7 @@ impl<'a> Worker<'a> {
         let (content, stat, unstable) = match self.read_whole(place)? {
             Some(Ok(whole)) => whole,
             Some(Err(error)) => {
-                self.tell(place, Taken::Not(error));
-                return Ok(());
+                return self.leave_out(place, error);
             }
             None => return self.take_large(place),
         };
@@ -179,8 +180,7 @@ impl<'a> Worker<'a> {
             let mut open = match self.shared.root.open_file(&file.path) {
                 Ok(open) => open,
                 Err(error) => {
-                    self.tell(place, Taken::Not(error));
-                    return Ok(());
+                    return self.leave_out(place, error);
                 }
             };
             let source = Watched { file: &mut open.file, host: self.shared.host, shared: self.shared };
@@ -191,8 +191,7 @@ impl<'a> Worker<'a> {
             let (id, bytes) = match taken {
                 Err(StoreError::Source(_)) if self.shared.host.cancel_flag().load(Ordering::Relaxed) => return Err(OpsError::Cancelled),
                 Err(StoreError::Source(error)) => {
-                    self.tell(place, Taken::Not(OpenError::Unreadable(error)));
-                    return Ok(());
+                    return self.leave_out(place, OpenError::Unreadable(error));
                 }
                 other => other?,
             };
@@ -246,6 +245,21 @@ impl<'a> Worker<'a> {
             Ok((again, bytes)) => Ok(again == *id && seen_unchanged(&open, bytes) == (*stat, true)),
             Err(StoreError::Source(_)) => Ok(false),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A file that cannot be read is left out, and named. That the system has run out of something is no fault of the file: a version
+    /// that lacks what could be read a moment later is worth nothing.
+    fn leave_out(&self, place: usize, error: OpenError) -> OpsResult<()> {
+        const EXHAUSTED: [Errno; 3] = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+        match error {
+            OpenError::Unreadable(error) if Errno::from_io_error(&error).is_some_and(|code| EXHAUSTED.contains(&code)) => {
+                Err(ScanError::Exhausted(error).into())
+            }
+            error => {
+                self.tell(place, Taken::Not(error));
+                Ok(())
+            }
         }
     }
 

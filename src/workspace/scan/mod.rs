@@ -88,7 +88,7 @@ pub enum ScanError {
     #[error("the workspace cannot be read: {0}")]
     Root(std::io::Error),
     /// The system ran out of something that it has for all: open files, memory. The workspace is unharmed; trying again may help.
-    #[error("the system cannot open more directories: {0}")]
+    #[error("the system has run out of something: {0}")]
     Exhausted(std::io::Error),
     /// The caller said so.
     #[error("the scan was cancelled")]
