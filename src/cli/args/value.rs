@@ -124,12 +124,14 @@ mod tests {
         let word = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
         let read = parse_file(word(b"v5:a:\xff")).unwrap();
         assert_eq!((read.revision.to_string().as_str(), read.path), ("v5", Some(word(b"a:\xff"))));
-        for bad in [&b"5"[..], b"5:", b":a", b"a:b", b"\xff:a"] {
+        for bad in [&b"5"[..], b"5:", b":a", b"\xff:a"] {
             assert!(parse_file(word(bad)).is_err(), "{bad:?}");
         }
         assert_eq!(parse_folder(word(b"newest")).unwrap(), RevisionPath { revision: Revision::Newest, path: None });
         assert_eq!(parse_folder(word(b"newest:")).unwrap().path, None);
-        for (text, revision, path) in [("3:a", "v3", "a"), ("a:b", "newest", "a:b"), ("./3:a", "newest", "./3:a"), ("3", "newest", "3")] {
+        for (text, revision, path) in
+            [("3:a", "v3", "a"), ("a:b", "a", "b"), ("./a:b", "newest", "./a:b"), ("./3:a", "newest", "./3:a"), ("3", "newest", "3")]
+        {
             let read = parse_file_of_newest(text.into()).unwrap();
             assert_eq!((read.revision.to_string().as_str(), read.path), (revision, Some(path.into())), "{text}");
         }
