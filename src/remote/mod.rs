@@ -10,7 +10,7 @@
 //! Only one promise of the storage is built upon: of all who create a key that is not there, one succeeds. Nothing that is read is
 //! believed: packs are held against their ids, entries against their chain, and lengths against what was said before.
 //!
-//! [`Bucket`] is the storage, one implementation for each kind: [`directory`] without any dependency, and `cloud` (feature `remote`)
+//! [`Bucket`] is the storage, one implementation for each kind: `directory` without any dependency, and `cloud` (feature `remote`)
 //! for S3, Google and Azure, the only file with async in it. [`Remote`] is what lies in it.
 
 mod address;
