@@ -322,6 +322,9 @@ mod tests {
             damaged[position / 8] ^= 1 << (position % 8);
             assert!(Frame::parse_checked(&damaged).is_err(), "bit {position}");
         }
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        assert!(matches!(Frame::parse_checked(&bytes), Err(FormatError::Checksum { .. })));
     }
 
     #[test]

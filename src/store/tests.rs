@@ -305,3 +305,13 @@ proptest! {
         let _ = store.catch_up(Known::UpTo(Position::default()));
     }
 }
+
+#[test]
+fn a_file_that_is_no_pack_is_not_taken_in() {
+    let test = TestStore::new();
+    let store = test.open();
+    let mut file = store.tmp().temp_file().unwrap();
+    file.write(b"no pack").unwrap();
+    assert!(matches!(Incoming::new(&store).unwrap().add(file), Err(StoreError::Format(_))));
+    assert_eq!(store.stored_bytes().unwrap(), 0);
+}
