@@ -33,14 +33,21 @@ pub(crate) fn payload(bytes: &[u8]) {
         let mut fresh = Decoder::new().expect("there is memory for it");
         assert_eq!(fresh.decode(payload, Some(prefix), raw_bytes).ok(), Some(against), "something of former contents is left");
     }
-    let mut inflated = Vec::with_capacity(raw_bytes);
-    let mut inflater = Inflater::new().expect("there is memory for it");
-    let half = inflater.inflate(payload, &mut inflated, raw_bytes / 2);
-    let whole = half.and_then(|()| inflater.inflate(payload, &mut inflated, raw_bytes));
-    assert!(inflated.len() <= inflated.capacity());
-    if let Ok(alone) = alone {
-        assert!(whole.is_ok() && inflated == alone, "one way of reading takes what the other refuses, or reads something else");
+    // Piece by piece zstd holds the window against its bound, which it has no use for when it decodes at once: what is taken at once may
+    // be refused here.
+    if let (Ok(alone), Some(inflated)) = (alone, inflated(payload, raw_bytes)) {
+        assert_eq!(inflated, alone);
     }
+}
+
+/// A payload that is decoded in two steps; `None` when it is refused.
+fn inflated(payload: &[u8], raw_bytes: usize) -> Option<Vec<u8>> {
+    let mut content = Vec::with_capacity(raw_bytes);
+    let mut inflater = Inflater::new().expect("there is memory for it");
+    let half = inflater.inflate(payload, &mut content, raw_bytes / 2);
+    let whole = half.and_then(|()| inflater.inflate(payload, &mut content, raw_bytes));
+    assert!(content.len() <= content.capacity());
+    whole.is_ok().then_some(content)
 }
 
 /// A content and what it is a delta against: it comes back.
@@ -57,6 +64,9 @@ pub(crate) fn round_trip(bytes: &[u8]) {
         };
         let decoded = DECODER.with_borrow_mut(|decoder| decoder.decode(payload, prefix, content.len()));
         assert_eq!(decoded.expect("it was just encoded"), content);
+        if prefix.is_none() {
+            assert_eq!(inflated(payload, content.len()).expect("it was just encoded"), content);
+        }
     }
 }
 
