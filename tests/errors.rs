@@ -220,12 +220,10 @@ fn what_git_cannot_do_is_said() {
         return common::skip("what_git_cannot_do_is_said", "git is not installed");
     }
     let sandbox = Sandbox::new();
-    sandbox.write("a", "one");
-    sandbox.push();
-    sandbox.write("a", "two");
-    sandbox.push();
-    sandbox.write("a", "three");
-    sandbox.push();
+    for content in ["one", "two", "three"] {
+        sandbox.write("a", content);
+        sandbox.push();
+    }
     sandbox.lua(&["version", "delete", "2", "--force"]).expect(exit::OK);
     assert_eq!(why(&sandbox, &["export", "git", "--versions", "2..2", "--to", "../range"]), "nothing_in_range");
     // A git that fails.
