@@ -31,6 +31,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("log_head", crate::version_log::fuzzing::log_head),
     ("pack", format::pack),
     ("pack_taken_in", crate::store::fuzzing::pack_taken_in),
+    ("patch", crate::patch::fuzzing::patch),
     ("path", words::path),
     ("payload", crate::store::fuzzing::payload),
     ("record", format::record),

@@ -37,6 +37,7 @@ pub(super) fn all() -> BTreeMap<&'static str, Seeds> {
         ("log_head", log_heads()),
         ("pack", vec![PackBuilder::default().finish(), golden_pack()]),
         ("pack_taken_in", vec![PackBuilder::default().finish(), golden_pack()]),
+        ("patch", patches()),
         ("path", lines(PATHS)),
         ("payload", payloads()),
         ("record", all_records().iter().map(Record::encode).collect()),
@@ -206,6 +207,18 @@ fn golden_pack() -> Vec<u8> {
         assert!(packer.add(*kind, id).unwrap().is_none(), "they fit into one");
     }
     packer.finish().unwrap().0
+}
+
+fn patches() -> Seeds {
+    let seed = |old: &str, context_lines: u8, new: &str| joined(old.as_bytes(), &[&[context_lines], new.as_bytes()].concat());
+    let text: String = (0..30).map(|line| format!("line {line}\n")).collect();
+    vec![
+        seed("a\nb\nc\n", 3, "a\nB\nc"),
+        seed("", 1, "a\r\n\\ No newline\n"),
+        seed("a", 0, ""),
+        seed("\n\n\n@@ -1 +1 @@\n", 0, "\n\n--- a\n+++ b\n"),
+        seed(&text, 2, &text.replace("line 7\n", "").replace("line 20", "edited\nand more")),
+    ]
 }
 
 fn payloads() -> Seeds {
