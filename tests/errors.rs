@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::{chown, symlink};
+use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
@@ -216,6 +216,8 @@ fn damage_is_called_by_its_name() {
 
 #[test]
 fn what_git_cannot_do_is_said() {
+    /// Where git keeps `content`.
+    const BLOB: &str = "6b/584e8ece562ebffc15d38808cd6b98fc3d97ea";
     if Command::new("git").arg("--version").output().is_err() {
         return common::skip("what_git_cannot_do_is_said", "git is not installed");
     }
@@ -250,19 +252,14 @@ fn what_git_cannot_do_is_said() {
     git(&["add", "file"]);
     git(&["commit", "--quiet", "-m", "first"]);
     let other = Sandbox::new();
-    let import = ["import", "git", &repository.to_string_lossy().into_owned()].map(str::to_owned);
-    let import: Vec<&str> = import.iter().map(String::as_str).collect();
+    let import = ["import", "git", repository.to_str().expect("the sandbox's paths are text")];
     // The blob of `content`, replaced by another object.
     let objects = repository.join(".git/objects");
-    let blob = walkdir::WalkDir::new(&objects)
-        .into_iter()
-        .flatten()
-        .find(|entry| entry.path().to_string_lossy().ends_with("6b/584e8ece562ebffc15d38808cd6b98fc3d97ea"));
-    let blob = blob.expect("git's hash of that content").into_path();
-    let tree =
-        walkdir::WalkDir::new(&objects).into_iter().flatten().find(|entry| entry.file_type().is_file() && entry.path() != blob).unwrap();
-    chmod(&blob, 0o644);
-    fs::copy(tree.path(), &blob).unwrap();
+    let files: Vec<_> = walkdir::WalkDir::new(&objects).into_iter().flatten().filter(|entry| entry.file_type().is_file()).collect();
+    let (blob, others): (Vec<_>, Vec<_>) = files.iter().map(walkdir::DirEntry::path).partition(|path| path.ends_with(BLOB));
+    let blob = blob[0];
+    chmod(blob, 0o644);
+    fs::copy(others[0], blob).unwrap();
     assert_eq!(why(&other, &import), "git_damaged");
     fs::write(repository.join(".git/config"), "[extensions]\n\tobjectFormat = sha256\n").unwrap();
     assert_eq!(why(&other, &import), "git_unsupported");
@@ -273,7 +270,6 @@ fn answers_that_cannot_be_written_are_errors() {
     let sandbox = Sandbox::new();
     sandbox.write("a", "one");
     sandbox.push();
-    symlink("/dev/full", sandbox.outside("full")).unwrap();
     let run = sandbox.run(sandbox.command_of(Path::new("sh"), &["-c", &format!("{} export tar > /dev/full", common::sandbox::LUA)]));
     assert!(run.code != exit::OK && run.stderr.contains("cannot write what is exported"), "{run}");
 }
