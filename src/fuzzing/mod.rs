@@ -37,6 +37,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("record", format::record),
     ("remote_entry", format::remote_entry),
     ("remote_format", format::remote_format),
+    ("remote_state", crate::ops::fuzzing::remote_state),
     ("round_trip", crate::store::fuzzing::round_trip),
     ("secrets", crate::ops::fuzzing::secrets),
     ("segment", crate::store::fuzzing::segment),

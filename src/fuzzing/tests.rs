@@ -13,8 +13,8 @@ use super::{TARGETS, Target};
 const FILES_MAX: usize = 60;
 const CORPUS_BYTES_MAX: usize = 300_000;
 /// Inputs of a target that works in memory, and of one that makes a store on disk for each.
-const RUNS: usize = 2_500;
-const RUNS_ON_DISK: usize = 20;
+const RUNS: usize = 1_500;
+const RUNS_ON_DISK: usize = 12;
 const ON_DISK: [&str; 2] = ["pack_taken_in", "segment"];
 
 fn fuzz_folder() -> PathBuf {

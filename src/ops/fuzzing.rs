@@ -2,6 +2,7 @@
 
 use super::Settings;
 use super::snapshot::suspected_in_both_ways;
+pub(crate) use super::sync::remote_state;
 
 /// A content: the quick search finds what trying every place finds.
 pub(crate) fn secrets(bytes: &[u8]) {

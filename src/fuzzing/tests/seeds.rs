@@ -43,6 +43,7 @@ pub(super) fn all() -> BTreeMap<&'static str, Seeds> {
         ("record", all_records().iter().map(Record::encode).collect()),
         ("remote_entry", vec![entries::entry().encode(), remote_entry_of_all().encode()]),
         ("remote_format", vec![encode_remote(entries::entry().repository)]),
+        ("remote_state", remote_states()),
         ("round_trip", round_trips()),
         ("secrets", secrets()),
         ("segment", segments()),
@@ -248,6 +249,18 @@ fn compressed(content: &[u8], prefix: Option<&[u8]>) -> Vec<u8> {
     let mut out = Vec::with_capacity(zstd_safe::compress_bound(content.len()));
     context.compress2(&mut out, content).unwrap();
     out
+}
+
+fn remote_states() -> Seeds {
+    let state = |format: u16, entry: i64, id: &str| {
+        format!(
+            "format = {format}\nurl = \"s3://bucket/a\"\nrepository = \"{}\"\nentry = {entry}\nentry_id = \"{id}\"\nrecord = 9\n\
+             record_id = \"{id}\"\nlocal = 12\nsingle_writer = true\n",
+            "07".repeat(16)
+        )
+        .into_bytes()
+    };
+    vec![state(1, 7, &id("entry").to_string()), state(2, 0, &"0".repeat(64)), state(1, -1, "no id"), b"format = 1\nurl = 7\n".to_vec()]
 }
 
 fn round_trips() -> Seeds {
