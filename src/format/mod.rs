@@ -8,6 +8,8 @@ pub mod bytes;
 pub mod chunk_list;
 pub mod collection;
 pub mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 pub mod index;
 pub mod journal;
 pub mod pack;

@@ -18,6 +18,8 @@ pub use agreement::RemoteAccess;
 pub use bring::BringOutcome;
 pub use merge::Renumbered;
 pub use remotes::{AddOptions, RemoteReport, RemoteRow, remote_add, remote_check, remote_list, remote_remove};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use state::remote_state;
 
 use std::time::Duration;
 
