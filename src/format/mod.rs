@@ -5,6 +5,7 @@
 //! has not been held against the bytes at hand.
 
 pub mod bytes;
+pub mod catalog;
 pub mod chunk_list;
 pub mod collection;
 pub mod frame;

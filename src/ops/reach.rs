@@ -86,7 +86,7 @@ impl Reach {
 }
 
 /// The contents that were purged, with the last record that says so.
-fn purged_by(workspace: &Workspace) -> OpsResult<HashMap<ObjectId, u64>> {
+pub(super) fn purged_by(workspace: &Workspace) -> OpsResult<HashMap<ObjectId, u64>> {
     let purges = workspace.log.purges()?;
     Ok(purges.into_iter().flat_map(|(sequence, purge)| purge.contents.into_iter().map(move |id| (id, sequence))).collect())
 }

@@ -6,7 +6,7 @@ use super::{Bucket, Creation, RemoteError, RemoteResult};
 use crate::format::record::Record;
 use crate::format::remote::{PackRef, RemoteEntry, RepositoryId, decode_remote, encode_remote};
 use crate::id::ObjectId;
-use crate::limits::{REMOTE_ENTRY_BYTES_MAX, REMOTE_TRANSFERS};
+use crate::limits::{REMOTE_ENTRY_BYTES_MAX, REMOTE_ROUND_ENTRIES, REMOTE_TRANSFERS};
 
 const FORMAT: &str = "format";
 const FORMAT_BYTES_MAX: usize = 1024;
@@ -134,6 +134,21 @@ impl Remote {
         Ok(found)
     }
 
+    /// All entries behind what was seen, up to this number.
+    pub fn all_behind(&self, seen: &Seen, last: u64) -> RemoteResult<Vec<Found>> {
+        let mut found: Vec<Found> = Vec::new();
+        loop {
+            let newest = found.last().map_or(*seen, |found| found.seen);
+            let asked = REMOTE_ROUND_ENTRIES.min(usize::try_from(last.saturating_sub(newest.number)).unwrap_or(usize::MAX));
+            let more = self.behind(&newest, asked)?;
+            let is_last = more.len() < asked || asked == 0;
+            found.extend(more);
+            if is_last {
+                return Ok(found);
+            }
+        }
+    }
+
     /// The bytes of so many entries from a number on, up to the first that is not there.
     fn entries(&self, first: u64, count: usize) -> RemoteResult<Vec<Vec<u8>>> {
         let get = |number: u64| self.bucket.get(&key_of(number), REMOTE_ENTRY_BYTES_MAX);
@@ -173,10 +188,10 @@ impl Remote {
 
     /// Appends an entry behind what was seen, unless somebody else was faster. Records must follow those before them. Whatever the
     /// storage answers, what is there in the end decides.
-    pub fn append(&self, seen: &Seen, records: Vec<Record>, packs: Vec<PackRef>) -> RemoteResult<Appended> {
+    pub fn append(&self, seen: &Seen, records: Vec<Record>, (packs, catalogs): (Vec<PackRef>, Vec<PackRef>)) -> RemoteResult<Appended> {
         let last = records.last().map_or((seen.record_sequence, seen.record_id), |last| (last.sequence, Record::id_of(&last.encode())));
         let number = seen.number + 1;
-        let entry = RemoteEntry { repository: self.repository, number, previous: seen.id, nonce: random(), records, packs };
+        let entry = RemoteEntry { repository: self.repository, number, previous: seen.id, nonce: random(), records, packs, catalogs };
         let (key, bytes) = (key_of(number), entry.encode());
         let is_created = match self.bucket.create(&key, &bytes) {
             Ok(creation) => creation == Creation::Created,

@@ -26,7 +26,7 @@ mod probe;
 mod tests;
 
 pub use address::{Address, Environment};
-pub use bucket::{Bucket, Creation, Traffic};
+pub use bucket::{Bucket, Creation, Stored, Traffic};
 pub use error::{RemoteError, RemoteResult};
 pub use log::{Appended, Found, Remote, Seen};
 pub use probe::probe;

@@ -101,9 +101,16 @@ pub struct PullArgs {
 }
 
 /// Receive versions from a remote and touch no file of the workspace
+///
+/// All versions come, with their trees and what is small of their contents. Other contents come once a command needs them, or are fetched
+/// here: those of the versions that are named, or all. What was fetched before an interruption is not fetched again.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  {lua} fetch\n  {lua} fetch 12 13\n  {lua} fetch --all")]
 pub struct FetchArgs {
-    /// With the contents of all versions, which is what happens anyway for now
+    /// Versions whose contents are fetched
+    #[arg(value_name = "N", value_parser = parse_revision, conflicts_with = "all")]
+    pub versions: Vec<Revision>,
+    /// Fetch the contents of all versions
     #[arg(long)]
     pub all: bool,
     /// The remote; else the only one, or origin

@@ -1,6 +1,7 @@
 //! `remote`, `sync`, `pull`, `fetch`: one history on several machines.
 
-use lua_store::ops::{self, AddOptions, PullOptions, RemoteAccess, SyncDirection, SyncOptions, SyncOutcome, Workspace};
+use lua_store::format::record::VersionNumber;
+use lua_store::ops::{self, AddOptions, FetchWhat, PullOptions, RemoteAccess, SyncDirection, SyncOptions, SyncOutcome, Workspace};
 
 use crate::cli::args::{FetchArgs, PullArgs, RemoteAddArgs, RemoteCheckArgs, RemoteCommand, RemoteRemoveArgs, SyncArgs};
 use crate::cli::exit::Exit;
@@ -77,8 +78,9 @@ fn answer(session: &Session, outcome: &SyncOutcome, brought: Option<&ops::BringO
     let elapsed = session.elapsed();
     session.answer(|| json::sync::sync(outcome, brought, elapsed), |page| render::sync::put(page, outcome, brought, elapsed))?;
     session.tell_in_words(render::sync::lines(outcome, brought));
-    let is_exact = brought
-        .is_none_or(|brought| brought.left_alone.is_empty() && brought.changed_since.is_empty() && brought.conflict_copies.is_empty());
+    let is_exact = brought.is_none_or(|brought| {
+        brought.left_alone.is_empty() && brought.purged.is_empty() && brought.changed_since.is_empty() && brought.conflict_copies.is_empty()
+    });
     Ok(Exit::left_out_if(!is_exact || !outcome.left_out.is_empty()))
 }
 
@@ -103,7 +105,29 @@ pub fn pull(session: &Session, args: PullArgs) -> Outcome {
 pub fn fetch(session: &Session, args: FetchArgs) -> Outcome {
     let mut workspace = session.open()?;
     let options = SyncOptions { remote: args.remote, direction: SyncDirection::Fetch, join: false };
-    exchange(session, &mut workspace, &options)
+    let mut outcome = ops::sync(&mut workspace, &options, &access(), session.host())?;
+    let numbers = args.versions.iter().map(|revision| workspace.resolve(revision)).collect::<Result<_, _>>()?;
+    let what = if args.all { FetchWhat::All } else { FetchWhat::Versions(numbers, Vec::new()) };
+    let fetched = ops::fetch_contents(&mut workspace, &what, &access(), session.host())?;
+    outcome.contents = fetched.contents;
+    outcome.requests += fetched.requests;
+    outcome.received_bytes += fetched.received_bytes;
+    answer(session, &outcome, None)
+}
+
+/// Fetches what a command is about to need of these versions and is not here, and says so in a line. No pattern is all paths.
+pub fn bring_here(session: &Session, workspace: &mut Workspace, versions: &[VersionNumber], patterns: &[String]) -> Result<(), Failure> {
+    let what = FetchWhat::Versions(versions.to_vec(), patterns.to_vec());
+    let fetched = ops::fetch_contents(workspace, &what, &access(), session.host())?;
+    session.tell_in_words(render::sync::fetched_lines(&fetched));
+    Ok(())
+}
+
+/// As [`bring_here`], for every version.
+pub fn bring_all_here(session: &Session, workspace: &mut Workspace) -> Result<(), Failure> {
+    let fetched = ops::fetch_contents(workspace, &FetchWhat::All, &access(), session.host())?;
+    session.tell_in_words(render::sync::fetched_lines(&fetched));
+    Ok(())
 }
 
 /// Sends what was just pushed. The version is recorded whatever comes of it.

@@ -73,6 +73,8 @@ pub struct Sync<'a> {
     left_out_marks: &'a [String],
     newest: Option<u64>,
     active: Option<u64>,
+    /// Contents of former versions that were fetched besides.
+    contents: u64,
     requests: u64,
     received_bytes: u64,
     sent_bytes: u64,
@@ -98,6 +100,8 @@ struct Brought<'a> {
     left_alone: Vec<JsonPath>,
     conflict_copies: Vec<JsonPath>,
     changed_since: &'a [String],
+    /// What was purged from the version, and is left out.
+    purged: Vec<JsonPath>,
 }
 
 /// The answer of `sync`, `pull` and `fetch`.
@@ -116,6 +120,7 @@ fn of_sync<'a>(outcome: &'a SyncOutcome, brought: Option<&'a BringOutcome>, elap
         left_out_marks: &outcome.left_out,
         newest: outcome.newest.map(|newest| newest.0),
         active: outcome.active.map(|active| active.0),
+        contents: outcome.contents,
         requests: outcome.requests,
         received_bytes: outcome.received_bytes,
         sent_bytes: outcome.sent_bytes,
@@ -134,6 +139,7 @@ fn of_brought(brought: &BringOutcome) -> Brought<'_> {
         left_alone: path::all(&brought.left_alone),
         conflict_copies: path::all(&brought.conflict_copies),
         changed_since: &brought.changed_since,
+        purged: path::all(&brought.purged),
     }
 }
 

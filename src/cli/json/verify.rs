@@ -18,6 +18,8 @@ pub struct Verify<'a> {
     damaged: Vec<Damaged<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     purged: Vec<Damaged<'a>>,
+    /// Paths of versions whose contents are at a remote and have not been fetched.
+    not_fetched: u64,
     store_damage: &'a [String],
     log_damage: Option<&'a str>,
     elapsed_ms: u64,
@@ -40,6 +42,7 @@ pub fn verify(outcome: &VerifyOutcome, elapsed: Duration) -> Answer<Verify<'_>> 
         bytes: outcome.bytes,
         damaged: damaged(&outcome.damaged),
         purged: damaged(&outcome.purged),
+        not_fetched: outcome.not_fetched,
         store_damage: &outcome.store_damage,
         log_damage: outcome.log_damage.as_deref(),
         elapsed_ms: milliseconds(elapsed),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lua_store::ops::{BringOutcome, Drift, RemoteReport, RemoteRow, SyncOutcome};
+use lua_store::ops::{BringOutcome, Drift, FetchOutcome, RemoteReport, RemoteRow, SyncOutcome};
 use lua_store::patch::readable_size;
 
 use super::count::counted;
@@ -50,7 +50,11 @@ pub fn put_report(page: &mut Page, report: &RemoteReport) {
 /// Says what came of a sync.
 pub fn put(page: &mut Page, outcome: &SyncOutcome, brought: Option<&BringOutcome>, elapsed: Duration) {
     let remote = escape::text(&outcome.remote).into_owned();
-    if outcome.received + outcome.sent == 0 && outcome.renumbered.is_empty() {
+    if outcome.contents > 0 {
+        let (contents, came) = (counted(outcome.contents, "content"), readable_size(outcome.received_bytes));
+        let (requests, took) = (counted(outcome.requests, "request"), duration(elapsed));
+        page.line(format_args!("{remote}: {contents} fetched ({came}); {requests}, {took}"));
+    } else if outcome.received + outcome.sent == 0 && outcome.renumbered.is_empty() {
         page.line(format_args!("nothing to exchange with {remote}, {}", duration(elapsed)));
     } else {
         let (came, went) = (readable_size(outcome.received_bytes), readable_size(outcome.sent_bytes));
@@ -71,11 +75,22 @@ pub fn put(page: &mut Page, outcome: &SyncOutcome, brought: Option<&BringOutcome
     page.line(format_args!("the workspace is {version}; {written} written ({}), {removed} removed", readable_size(brought.bytes)));
 }
 
+/// One line for contents that had to be fetched first.
+pub fn fetched_lines(fetched: &FetchOutcome) -> Vec<String> {
+    if fetched.contents == 0 {
+        return Vec::new();
+    }
+    let (contents, came) = (counted(fetched.contents, "content"), readable_size(fetched.received_bytes));
+    let (remotes, requests) = (escape::text(&fetched.remotes.join(", ")).into_owned(), counted(fetched.requests, "request"));
+    vec![format!("fetched from {remotes}: {contents} ({came}), {requests}")]
+}
+
 /// One line for everything that was left out or is not as the version has it.
 pub fn lines(outcome: &SyncOutcome, brought: Option<&BringOutcome>) -> Vec<String> {
     let mut lines: Vec<String> = outcome.left_out.iter().map(|left_out| format!("left out: {}", escape::text(left_out))).collect();
     let Some(brought) = brought else { return lines };
     lines.extend(brought.left_alone.iter().map(|path| format!("left alone, because the rules exclude it: {}", change::path_alone(path))));
+    lines.extend(super::left_out::purged(&brought.purged));
     lines.extend(brought.changed_since.iter().map(|changed| format!("changed by somebody meanwhile: {}", escape::text(changed))));
     lines
 }

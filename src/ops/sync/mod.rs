@@ -5,8 +5,10 @@
 //! again (`send`). The remote's log is a log of its own with the same records: a machine's own log also has what is nobody else's
 //! business. What a machine knows of a remote (`state`) only saves time, and lets it notice a remote that goes back.
 
+mod absent;
 mod agreement;
 mod bring;
+mod fetch;
 mod merge;
 mod remotes;
 mod send;
@@ -14,8 +16,10 @@ mod state;
 mod take_in;
 mod wanted;
 
+pub use absent::NotFetched;
 pub use agreement::RemoteAccess;
 pub use bring::BringOutcome;
+pub use fetch::{FetchOutcome, FetchWhat, fetch_contents, fetch_versions};
 pub use merge::Renumbered;
 pub use remotes::{AddOptions, RemoteReport, RemoteRow, remote_add, remote_check, remote_list, remote_remove};
 
@@ -28,7 +32,7 @@ use crate::remote::{Found, RemoteError};
 use remotes::Open;
 use send::{seen_of, send, unshared};
 use state::{RemoteState, Remotes};
-use take_in::{refuse_cancelled, round_of, take_in};
+use take_in::{GivenUp, refuse_cancelled, round_of, take_in};
 
 /// Name of the remote when none is given.
 pub(super) const DEFAULT_NAME: &str = "origin";
@@ -73,6 +77,8 @@ pub struct SyncOutcome {
     pub newest: Option<VersionNumber>,
     /// The active version now.
     pub active: Option<VersionNumber>,
+    /// Contents of former versions that were fetched besides.
+    pub contents: u64,
     /// Requests to the remote.
     pub requests: u64,
     /// Bytes that came.
@@ -152,22 +158,19 @@ fn finished(workspace: &Workspace, open: &Open, outcome: SyncOutcome) -> OpsResu
 
 /// Takes in all that the remote has behind what was seen.
 fn fetch_all(workspace: &mut Workspace, remotes: &Remotes, open: &mut Open, outcome: &mut SyncOutcome, host: &dyn Host) -> OpsResult<()> {
-    loop {
-        refuse_cancelled(host)?;
-        let found = open.remote.behind(&seen_of(&open.state, remotes, &open.name)?, REMOTE_ROUND_ENTRIES)?;
-        let mut rest = &found[..];
-        while !rest.is_empty() {
-            let (round, later) = rest.split_at(round_of(rest));
-            let taken = take_in(workspace, (remotes, &open.name, &mut open.state), &open.remote, round, host)?;
-            outcome.received += taken.versions;
-            note_renumbered(&mut outcome.renumbered, taken.renumbered);
-            outcome.left_out.extend(taken.left_out);
-            rest = later;
-        }
-        if found.len() < REMOTE_ROUND_ENTRIES {
-            return Ok(());
-        }
+    refuse_cancelled(host)?;
+    let found = open.remote.all_behind(&seen_of(&open.state, remotes, &open.name)?, u64::MAX)?;
+    let given_up = GivenUp::by(&found);
+    let mut rest = &found[..];
+    while !rest.is_empty() {
+        let (round, later) = rest.split_at(round_of(rest));
+        let taken = take_in(workspace, (remotes, &open.name, &mut open.state), &open.remote, (round, &given_up), host)?;
+        outcome.received += taken.versions;
+        note_renumbered(&mut outcome.renumbered, taken.renumbered);
+        outcome.left_out.extend(taken.left_out);
+        rest = later;
     }
+    Ok(())
 }
 
 /// A version can get another number more than once; what counts are the first and the last.
@@ -274,12 +277,14 @@ pub fn pull(
         None => pulled_active(workspace, &outcome)?,
     };
     let Some(target) = target else { return Ok((outcome, None)) };
+    let fetched = fetch_contents(workspace, &FetchWhat::Versions(vec![target], Vec::new()), access, host)?;
+    let (requests, received_bytes) = (outcome.requests + fetched.requests, outcome.received_bytes + fetched.received_bytes);
     let brought = bring::bring_version(workspace, target, &options.by, host)?;
     if options.version.is_none() {
         super::promote(workspace, target, host)?;
     }
     let head = workspace.log.head()?;
-    Ok((SyncOutcome { newest: head.newest, active: head.active, ..outcome }, Some(brought)))
+    Ok((SyncOutcome { newest: head.newest, active: head.active, requests, received_bytes, ..outcome }, Some(brought)))
 }
 
 /// The version that is active for the others, if they sent something; else the one that is active here.
