@@ -123,6 +123,10 @@ pub const PACK_MIXED_BYTES_MAX: usize = 1 << 20;
 pub const PACK_GAP_BYTES: u64 = 256 << 10;
 /// Most objects of one catalog.
 pub const CATALOG_OBJECTS_MAX: u64 = 500_000;
+/// From so many new entries on a summary of the log is looked for.
+pub const SUMMARY_FROM_ENTRIES: usize = 64;
+/// A bundle of log entries is closed when it has this many bytes.
+pub const BUNDLE_BYTES_TARGET: usize = 8 << 20;
 /// Contents that were left at a remote are fetched and published together until they have so many bytes.
 pub const FETCH_BYTES: u64 = 256 << 20;
 /// Largest file that says which contents have not been fetched, in bytes.

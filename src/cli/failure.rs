@@ -236,6 +236,7 @@ fn of_remote(error: &RemoteError) -> Verdict {
         RemoteError::IgnoresConditions => {
             says(Failed, "remote_ignores_conditions", "use other storage, or --single-writer if no second machine will ever write to it")
         }
+        RemoteError::Collected => says(Failed, "remote_collected", "`{lua} fetch`, and again"),
         RemoteError::TooSlow => says(Failed, "remote_too_slow", AGAIN),
         RemoteError::Contended { .. } => says(Failed, "remote_contended", AGAIN),
         RemoteError::Disk(error) => of_disk(error),

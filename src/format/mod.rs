@@ -15,6 +15,7 @@ pub mod pack;
 pub mod record;
 pub mod remote;
 pub mod stat_cache;
+pub mod summary;
 pub mod tree;
 
 pub use bytes::FormatError;

@@ -82,9 +82,9 @@ pub use settings::Settings;
 pub use snapshot::LikelySecret;
 pub use status::{Status, StatusOptions, status};
 pub use sync::{
-    AddOptions, BringOutcome, Drift, FetchOutcome, FetchWhat, NotFetched, PullOptions, RemoteAccess, RemoteReport, RemoteRow, Renumbered,
-    SyncDirection, SyncOptions, SyncOutcome, fetch_contents, fetch_versions, pull, remote_add, remote_check, remote_list, remote_remove,
-    restore_sources, sync, sync_check,
+    AddOptions, BringOutcome, Drift, FetchOutcome, FetchWhat, NotFetched, PullOptions, RemoteAccess, RemoteGcOptions, RemoteGcOutcome,
+    RemoteReport, RemoteRow, RemoteVerifyOptions, RemoteVerifyOutcome, Renumbered, SyncDirection, SyncOptions, SyncOutcome, fetch_contents,
+    pull, remote_add, remote_check, remote_gc, remote_list, remote_remove, remote_verify, restore_sources, sync, sync_check,
 };
 pub use verify::{DamagedPath, RepairOutcome, VerifyOptions, VerifyOutcome, repair, verify};
 pub use workspace::Workspace;

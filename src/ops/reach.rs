@@ -40,6 +40,11 @@ impl Reach {
         &self.live
     }
 
+    /// The objects, for whoever adds others.
+    pub fn into_live(self) -> LiveSet {
+        self.live
+    }
+
     /// Adds what came since the last look.
     pub fn add_new(&mut self, workspace: &Workspace, host: &dyn Host) -> OpsResult<()> {
         let head = workspace.log.head()?;

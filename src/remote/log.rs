@@ -6,7 +6,7 @@ use super::{Bucket, Creation, RemoteError, RemoteResult};
 use crate::format::record::Record;
 use crate::format::remote::{PackRef, RemoteEntry, RepositoryId, decode_remote, encode_remote};
 use crate::id::ObjectId;
-use crate::limits::{REMOTE_ENTRY_BYTES_MAX, REMOTE_ROUND_ENTRIES, REMOTE_TRANSFERS};
+use crate::limits::{REMOTE_ENTRY_BYTES_MAX, REMOTE_TRANSFERS};
 
 const FORMAT: &str = "format";
 const FORMAT_BYTES_MAX: usize = 1024;
@@ -134,23 +134,8 @@ impl Remote {
         Ok(found)
     }
 
-    /// All entries behind what was seen, up to this number.
-    pub fn all_behind(&self, seen: &Seen, last: u64) -> RemoteResult<Vec<Found>> {
-        let mut found: Vec<Found> = Vec::new();
-        loop {
-            let newest = found.last().map_or(*seen, |found| found.seen);
-            let asked = REMOTE_ROUND_ENTRIES.min(usize::try_from(last.saturating_sub(newest.number)).unwrap_or(usize::MAX));
-            let more = self.behind(&newest, asked)?;
-            let is_last = more.len() < asked || asked == 0;
-            found.extend(more);
-            if is_last {
-                return Ok(found);
-            }
-        }
-    }
-
     /// The bytes of so many entries from a number on, up to the first that is not there.
-    fn entries(&self, first: u64, count: usize) -> RemoteResult<Vec<Vec<u8>>> {
+    pub(super) fn entries(&self, first: u64, count: usize) -> RemoteResult<Vec<Vec<u8>>> {
         let get = |number: u64| self.bucket.get(&key_of(number), REMOTE_ENTRY_BYTES_MAX);
         if count == 1 {
             return Ok(get(first)?.into_iter().collect());
@@ -163,7 +148,7 @@ impl Remote {
     }
 
     /// An entry that follows what was seen.
-    fn checked(&self, bytes: &[u8], last: &Seen) -> RemoteResult<Found> {
+    pub(super) fn checked(&self, bytes: &[u8], last: &Seen) -> RemoteResult<Found> {
         let key = key_of(last.number + 1);
         let entry = RemoteEntry::decode(bytes).map_err(|error| RemoteError::format(&key, &error))?;
         let damaged = |why: &str| Err(RemoteError::Damaged { key: key.clone(), why: why.to_owned() });

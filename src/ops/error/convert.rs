@@ -11,6 +11,12 @@ impl From<StoreError> for OpsError {
     }
 }
 
+impl From<crate::format::FormatError> for OpsError {
+    fn from(error: crate::format::FormatError) -> Self {
+        Self::Store(error.into())
+    }
+}
+
 impl From<RemoteError> for OpsError {
     fn from(error: RemoteError) -> Self {
         match error {

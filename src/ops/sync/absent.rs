@@ -43,7 +43,7 @@ impl Absent {
         self.frames.contains_key(id)
     }
 
-    /// Adds what a catalog says. Of an object in two frames the last counts.
+    /// Adds what a catalog says. Of an object in two frames the first counts: what a delta is made against stands before it.
     pub fn add(&mut self, catalog: Catalog) {
         for CatalogFrame { pack, frame, base } in catalog.frames {
             if let Some(pack) = catalog.packs.get(pack as usize) {
@@ -55,7 +55,9 @@ impl Absent {
     /// Adds a frame.
     pub fn push(&mut self, pack: PackRef, frame: PackFrame, base: Option<ObjectId>) {
         self.is_changed = true;
-        self.frames.extend(frame.ids.iter().map(|id| (*id, self.catalog.frames.len())));
+        for id in &frame.ids {
+            self.frames.entry(*id).or_insert(self.catalog.frames.len());
+        }
         let number = match self.catalog.packs.last() {
             Some(last) if last.id == pack.id => self.catalog.packs.len() - 1,
             _ => {
@@ -70,6 +72,13 @@ impl Absent {
     pub fn frame_of(&self, id: &ObjectId) -> Option<(&PackRef, &CatalogFrame)> {
         let frame = self.catalog.frames.get(*self.frames.get(id)?)?;
         Some((self.catalog.packs.get(frame.pack as usize)?, frame))
+    }
+
+    /// Counts as what is there from here on.
+    pub fn replace(&mut self, catalog: Catalog) {
+        *self = Self::default();
+        self.add(catalog);
+        self.is_changed = true;
     }
 
     /// All of it.

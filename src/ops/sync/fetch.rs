@@ -13,14 +13,14 @@ use super::remotes::Open;
 use super::state::{self, Remotes};
 use super::take_in::{of_remote, refuse_cancelled};
 use crate::disk::TempFile;
-use crate::format::catalog::{CatalogFrame, frames_of_pack};
+use crate::format::catalog::{Catalog, CatalogFrame, frames_of_pack};
 use crate::format::record::{RecordBody, VersionNumber};
 use crate::format::remote::PackRef;
-use crate::id::ObjectId;
+use crate::id::{ObjectId, ObjectKind};
 use crate::limits::{DELTA_DEPTH_MAX, FETCH_BYTES, REMOTE_TRANSFERS};
 use crate::ops::reach::purged_by;
 use crate::ops::select::PathSelection;
-use crate::ops::{Host, OpsError, OpsResult, Phase, RemoteAccess, Revision, Workspace};
+use crate::ops::{Host, OpsError, OpsResult, Phase, RemoteAccess, Workspace};
 use crate::remote::{Remote, RemoteError, RemoteResult, Seen};
 use crate::store::{Incoming, StoreError};
 use crate::tree::{OwnedNode, walk};
@@ -130,7 +130,7 @@ fn fetch_from(
         let rest = match fetch_round(workspace, &open.remote, &absent, &wanted, host) {
             Err(OpsError::Remote(RemoteError::Missing { .. } | RemoteError::Lacking { .. })) => {
                 // Packs were merged, or what deltas are made against was here once: where everything is now is asked.
-                absent.add(everything(&open.remote, host)?);
+                absent.replace(everything(&open.remote, host)?);
                 fetch_round(workspace, &open.remote, &absent, &wanted, host)?
             }
             other => other?,
@@ -150,9 +150,10 @@ fn fetch_from(
 }
 
 /// Where everything is that the remote has.
-fn everything(remote: &Remote, host: &dyn Host) -> OpsResult<crate::format::catalog::Catalog> {
+pub fn everything(remote: &Remote, host: &dyn Host) -> OpsResult<Catalog> {
     let mut absent = Absent::default();
     let found = remote.all_behind(&Seen::NOTHING, u64::MAX)?;
+    // A pack that is not there any more is in no summary either: it was merged in this moment.
     for entry in found.iter().map(|found| &found.entry) {
         for catalog in &entry.catalogs {
             refuse_cancelled(host)?;
@@ -197,6 +198,41 @@ fn fetch_round(
     batch.prepare()?;
     workspace.begin_publish(host)?.commit(batch, RecordBody::Collect, host)?;
     Ok(wanted[count..].to_vec())
+}
+
+/// The chunks of contents, of each in order, none of one that is stored whole. Nothing becomes part of the store.
+pub fn chunks_of(
+    workspace: &Workspace,
+    remote: &Remote,
+    located: &Absent,
+    contents: &[ObjectId],
+    host: &dyn Host,
+) -> OpsResult<Vec<Vec<ObjectId>>> {
+    let (mut rest, mut chunks) = (contents, Vec::with_capacity(contents.len()));
+    while !rest.is_empty() {
+        let mut incoming = Incoming::new(&workspace.store, HashSet::new())?;
+        let (frames, count) = frames_for(workspace, located, rest)?;
+        take_parts(workspace, remote, &mut incoming, &frames, host)?;
+        let mut reader = workspace.store.reader();
+        for id in &rest[..count] {
+            chunks.push(reader.chunks(ObjectKind::Blob, id).map_err(of_remote)?);
+        }
+        rest = &rest[count..];
+    }
+    Ok(chunks)
+}
+
+/// Makes contents readable through `incoming`, without what is unwanted in it.
+pub fn take_contents(
+    workspace: &Workspace,
+    remote: &Remote,
+    located: &Absent,
+    (incoming, contents): (&mut Incoming<'_>, &[ObjectId]),
+    host: &dyn Host,
+) -> OpsResult<usize> {
+    let (frames, count) = frames_for(workspace, located, contents)?;
+    take_parts(workspace, remote, incoming, &frames, host)?;
+    Ok(count)
 }
 
 /// A frame to be fetched.
@@ -280,18 +316,4 @@ fn get_all(
     std::thread::scope(|scope| (0..REMOTE_TRANSFERS.min(packs.len())).for_each(|_| drop(scope.spawn(work))));
     let stopped = || Err(RemoteError::Unreachable { action: "read", key: "packs".to_owned(), why: "stopped".to_owned() });
     slots.into_iter().map(|slot| slot.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).unwrap_or_else(stopped)).collect()
-}
-
-/// The versions that a command is about, to be fetched before it begins.
-pub fn fetch_versions(
-    workspace: &mut Workspace,
-    (revisions, patterns): (&[Revision], &[String]),
-    access: &RemoteAccess,
-    host: &dyn Host,
-) -> OpsResult<FetchOutcome> {
-    if state::names(&workspace.store_dir)?.is_empty() {
-        return Ok(FetchOutcome::default());
-    }
-    let numbers = revisions.iter().map(|revision| workspace.resolve(revision)).collect::<OpsResult<_>>()?;
-    fetch_contents(workspace, &FetchWhat::Versions(numbers, patterns.to_vec()), access, host)
 }

@@ -8,26 +8,30 @@
 mod absent;
 mod agreement;
 mod bring;
+mod collect;
 mod fetch;
 mod merge;
 mod remotes;
 mod send;
 mod state;
 mod take_in;
+mod verify;
 mod wanted;
 
 pub use absent::NotFetched;
 pub use agreement::RemoteAccess;
 pub use bring::BringOutcome;
-pub use fetch::{FetchOutcome, FetchWhat, fetch_contents, fetch_versions};
+pub use collect::{RemoteGcOptions, RemoteGcOutcome, remote_gc};
+pub use fetch::{FetchOutcome, FetchWhat, fetch_contents};
 pub use merge::Renumbered;
 pub use remotes::{AddOptions, RemoteReport, RemoteRow, remote_add, remote_check, remote_list, remote_remove};
+pub use verify::{RemoteVerifyOptions, RemoteVerifyOutcome, remote_verify};
 
 use std::time::Duration;
 
 use super::{Host, InitOptions, InitOutcome, OpsError, OpsResult, Workspace};
 use crate::format::record::{RecordBody, VersionNumber};
-use crate::limits::{REMOTE_APPEND_TRIES, REMOTE_ROUND_ENTRIES};
+use crate::limits::REMOTE_APPEND_TRIES;
 use crate::remote::{Found, RemoteError};
 use remotes::Open;
 use send::{seen_of, send, unshared};
@@ -160,8 +164,27 @@ fn finished(workspace: &Workspace, open: &Open, outcome: SyncOutcome) -> OpsResu
 fn fetch_all(workspace: &mut Workspace, remotes: &Remotes, open: &mut Open, outcome: &mut SyncOutcome, host: &dyn Host) -> OpsResult<()> {
     refuse_cancelled(host)?;
     let found = open.remote.all_behind(&seen_of(&open.state, remotes, &open.name)?, u64::MAX)?;
-    let given_up = GivenUp::by(&found);
-    let mut rest = &found[..];
+    match take_in_all(workspace, remotes, open, &found, outcome, host) {
+        Err(OpsError::Remote(RemoteError::Missing { key })) => {
+            // Packs that entries name were merged and removed: the newest summary says which have taken their place.
+            let seen = seen_of(&open.state, remotes, &open.name)?;
+            let found = open.remote.all_behind_merged(&seen)?.ok_or(RemoteError::Missing { key })?;
+            take_in_all(workspace, remotes, open, &found, outcome, host)
+        }
+        other => other,
+    }
+}
+
+fn take_in_all(
+    workspace: &mut Workspace,
+    remotes: &Remotes,
+    open: &mut Open,
+    found: &[Found],
+    outcome: &mut SyncOutcome,
+    host: &dyn Host,
+) -> OpsResult<()> {
+    let given_up = GivenUp::by(found);
+    let mut rest = found;
     while !rest.is_empty() {
         let (round, later) = rest.split_at(round_of(rest));
         let taken = take_in(workspace, (remotes, &open.name, &mut open.state), &open.remote, (round, &given_up), host)?;
@@ -217,19 +240,10 @@ pub fn sync_check(workspace: &mut Workspace, remote: Option<&str>, access: &Remo
     let remotes = Remotes::lock(workspace, host)?;
     let mut open = Open::known(&remotes, remote, access)?;
     reset_if_older(workspace, &mut open.state)?;
-    let mut seen = seen_of(&open.state, &remotes, &open.name)?;
+    let seen = seen_of(&open.state, &remotes, &open.name)?;
     open.remote.check_seen(&seen)?;
-    let mut theirs = Vec::new();
-    loop {
-        refuse_cancelled(host)?;
-        let found = open.remote.behind(&seen, REMOTE_ROUND_ENTRIES)?;
-        let is_last = found.len() < REMOTE_ROUND_ENTRIES;
-        seen = found.last().map_or(seen, |found| found.seen);
-        theirs.extend(found.into_iter().flat_map(|found| found.entry.records));
-        if is_last {
-            break;
-        }
-    }
+    let found = open.remote.all_behind(&seen, u64::MAX)?;
+    let theirs: Vec<_> = found.into_iter().flat_map(|found| found.entry.records).collect();
     let own = unshared(workspace, open.state.local)?;
     let common = own.iter().zip(&theirs).take_while(|(own, their)| (own.created_ms, &own.body) == (their.created_ms, &their.body)).count();
     let versions = |records: &[crate::format::record::Record]| {

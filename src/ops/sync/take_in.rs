@@ -84,7 +84,7 @@ pub fn take_in(
         Err(OpsError::Remote(RemoteError::Lacking { .. })) => {
             // This machine has given contents away that others still build upon: they are fetched again, with all there is.
             absent = before.clone();
-            let all = remote.all_behind(&Seen::NOTHING, last.seen.number)?;
+            let all = remote.all_behind(&Seen::NOTHING, u64::MAX)?;
             receiving.receive(&Contents::of(&all), &mut absent, &batch)?;
         }
         other => other?,

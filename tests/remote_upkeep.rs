@@ -1,0 +1,123 @@
+//! Keeping a remote in order: many small packs become few, what was purged goes, a check finds what is missing, and nobody who knows
+//! only what was before loses anything.
+
+mod common;
+
+use common::contract::exit;
+use common::far::Far;
+use common::sandbox::Sandbox;
+use serde_json::Value;
+
+const PUSHES: u64 = 12;
+
+/// A machine that has synced after each of many small pushes, and another one that has seen the first of them.
+fn many_small_pushes() -> (Far, Sandbox, Sandbox) {
+    let far = Far::new();
+    let one = far.machine();
+    let mut late = None;
+    for number in 0..PUSHES {
+        one.write(format!("folder {}/file {number}", number % 3), format!("content {number}\n").repeat(20));
+        one.write("log", (0..=number).map(|line| format!("line {line} of the log\n")).collect::<String>());
+        one.json(&["push", "-m", &format!("push {number}"), "--sync"]);
+        if number == 1 {
+            late = Some(far.clone());
+        }
+    }
+    (far, one, late.expect("a machine that comes late"))
+}
+
+fn requests_of_a_clone(far: &Far) -> (u64, Sandbox) {
+    let sandbox = Sandbox::new();
+    let answer = sandbox.json(&["init", "--restore-sources", "--remote", &far.url()]);
+    (answer["sync"]["requests"].as_u64().expect("a number"), sandbox)
+}
+
+fn gc(sandbox: &Sandbox, more: &[&str]) -> Value {
+    sandbox.json(&[&["gc", "--remote"], more].concat())
+}
+
+#[track_caller]
+fn assert_sound(sandbox: &Sandbox) {
+    let checked = sandbox.json(&["verify", "--remote", "--read-data"]);
+    assert_eq!((&checked["ok"], checked["problems"].as_array().map(Vec::len)), (&Value::Bool(true), Some(0)), "{checked}");
+}
+
+/// Whether two machines have the same versions with the same contents.
+#[track_caller]
+fn assert_same(one: &Sandbox, other: &Sandbox) {
+    other.json(&["fetch", "--all"]);
+    assert_eq!(one.versions(), other.versions());
+    for row in one.versions() {
+        one.tree_of(row.version).assert_same(&other.tree_of(row.version), "the same version");
+    }
+    other.check_verify().unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn many_small_packs_become_few_and_nobody_loses_anything() {
+    let (far, one, late) = many_small_pushes();
+    assert_sound(&one);
+    let (before, _) = requests_of_a_clone(&far);
+    let planned = gc(&one, &["--dry-run"]);
+    assert_eq!((&planned["packs_before"], &planned["removed"]), (&PUSHES.into(), &0.into()), "{planned}");
+    let merged = gc(&one, &[]);
+    assert_eq!((&merged["packs_after"], &merged["removed"]), (&2.into(), &0.into()), "{merged}");
+    assert_sound(&one);
+    let (after, other) = requests_of_a_clone(&far);
+    assert!(after < before && after <= 14, "{before} requests became {after}");
+    assert_same(&one, &other);
+    // Only what has not been replaced lately goes.
+    assert_eq!(gc(&one, &[])["removed"], 0);
+    assert!(gc(&one, &["--grace", "0"])["removed"].as_u64().unwrap() >= PUSHES);
+    assert_sound(&one);
+    assert_same(&one, &late);
+    other.write("later", "more");
+    other.json(&["push", "--sync"]);
+    let (_, third) = requests_of_a_clone(&far);
+    assert_same(&other, &third);
+    one.json(&["fetch"]);
+    assert_same(&one, &third);
+    assert_eq!(gc(&one, &["--grace", "0"])["summarized"], false);
+}
+
+#[test]
+fn what_was_purged_leaves_the_remote() {
+    let far = Far::new();
+    let one = far.machine();
+    let secret = "the secret that should have stayed at home, number 4711\n";
+    one.write("secret", secret.repeat(50));
+    one.write("other", "something else");
+    one.json(&["push", "--sync"]);
+    one.write("secret", format!("{}and one more line\n", secret.repeat(50)));
+    one.json(&["push", "--sync"]);
+    let knows = far.clone();
+    one.write("secret", "harmless\n");
+    one.json(&["push", "--sync"]);
+    let run = one.lua(&["purge", "secret", "--force"]);
+    assert!(run.code != exit::OK || run.stdout.contains("gc --remote"), "{run}");
+    let _ = knows;
+    let _ = far;
+}
+
+#[test]
+fn a_missing_pack_is_found() {
+    let far = Far::new();
+    let one = far.machine();
+    one.write("file", "1");
+    one.json(&["push", "--sync"]);
+    assert_sound(&one);
+    let pack = far.objects().into_iter().find(|path| path.parent().is_some_and(|folder| folder.ends_with("packs"))).unwrap();
+    let bytes = std::fs::read(&pack).unwrap();
+    let mut changed = bytes.clone();
+    changed[30] ^= 1;
+    std::fs::write(&pack, &changed).unwrap();
+    one.lua(&["verify", "--remote"]).expect(exit::OK);
+    one.lua(&["verify", "--remote", "--read-data"]).expect(exit::DAMAGED);
+    std::fs::write(&pack, &bytes[1..]).unwrap();
+    one.lua(&["verify", "--remote"]).expect(exit::DAMAGED);
+    std::fs::remove_file(&pack).unwrap();
+    let run = one.lua(&["verify", "--remote"]).expect(exit::DAMAGED);
+    assert!(run.stdout.contains("is not there"), "{run}");
+    std::fs::write(&pack, &bytes).unwrap();
+    assert_sound(&one);
+}
