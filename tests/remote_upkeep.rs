@@ -5,10 +5,11 @@ mod common;
 
 use common::contract::exit;
 use common::far::Far;
+use common::random::Random;
 use common::sandbox::Sandbox;
 use serde_json::Value;
 
-const PUSHES: u64 = 12;
+const PUSHES: u64 = 8;
 
 /// A machine that has synced after each of many small pushes, and another one that has seen the first of them.
 fn many_small_pushes() -> (Far, Sandbox, Sandbox) {
@@ -42,13 +43,18 @@ fn assert_sound(sandbox: &Sandbox) {
     assert_eq!((&checked["ok"], checked["problems"].as_array().map(Vec::len)), (&Value::Bool(true), Some(0)), "{checked}");
 }
 
-/// Whether two machines have the same versions with the same contents.
+/// Whether two machines have the same versions with the same contents, the oldest and the newest of which are looked at.
 #[track_caller]
 fn assert_same(one: &Sandbox, other: &Sandbox) {
+    assert_same_from(1, one, other);
+}
+
+#[track_caller]
+fn assert_same_from(first: u64, one: &Sandbox, other: &Sandbox) {
     other.json(&["fetch", "--all"]);
     assert_eq!(one.versions(), other.versions());
-    for row in one.versions() {
-        one.tree_of(row.version).assert_same(&other.tree_of(row.version), "the same version");
+    for version in [first, one.versions().len() as u64] {
+        one.tree_of(version).assert_same(&other.tree_of(version), "the same version");
     }
     other.check_verify().unwrap_or_else(|error| panic!("{error}"));
 }
@@ -77,26 +83,85 @@ fn many_small_packs_become_few_and_nobody_loses_anything() {
     assert_same(&other, &third);
     one.json(&["fetch"]);
     assert_same(&one, &third);
+    gc(&one, &["--grace", "0"]);
     assert_eq!(gc(&one, &["--grace", "0"])["summarized"], false);
+}
+
+const SECRET: &str = "the secret that should have stayed at home, number 4711";
+
+/// Bytes that hardly compress, so that what is in them can be found.
+fn hidden(seed: u64) -> Vec<u8> {
+    let mut bytes = Random::new(seed).bytes(3000);
+    bytes.extend_from_slice(SECRET.as_bytes());
+    bytes
+}
+
+/// A machine with a secret in its first two versions, and more that is a delta against it.
+fn with_secret(far: &Far, syncs: bool) -> Sandbox {
+    let one = far.machine();
+    let push = |message: &str| {
+        one.json(&["push", "-m", message]);
+        if syncs {
+            one.json(&["sync"]);
+        }
+    };
+    one.write("secret", hidden(1));
+    one.write("other", "something else");
+    push("with the secret");
+    one.write("secret", [hidden(1), b"and more".to_vec()].concat());
+    push("with more of it");
+    one.write("secret", hidden(1)[..3000].to_vec());
+    push("without it");
+    one
+}
+
+/// Purges the secret from the versions that have it.
+fn purge(one: &Sandbox) {
+    let now = std::fs::read(one.path("secret")).unwrap();
+    std::fs::remove_file(one.path("secret")).unwrap();
+    one.json(&["push", "-m", "removed"]);
+    let run = one.lua(&["purge", "secret", "--force"]).expect(exit::OK);
+    if !one.json(&["remote", "list"])["remotes"][0]["entry"].as_u64().is_some_and(|entry| entry == 0) {
+        assert!(run.stderr.contains("gc --remote"), "{run}");
+    }
+    one.write("harmless", now);
+    one.json(&["push", "-m", "goes on"]);
+}
+
+fn holds_secret(far: &Far) -> bool {
+    let holds = |path: &std::path::PathBuf| std::fs::read(path).unwrap().windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
+    far.objects().iter().any(holds)
 }
 
 #[test]
 fn what_was_purged_leaves_the_remote() {
     let far = Far::new();
-    let one = far.machine();
-    let secret = "the secret that should have stayed at home, number 4711\n";
-    one.write("secret", secret.repeat(50));
-    one.write("other", "something else");
-    one.json(&["push", "--sync"]);
-    one.write("secret", format!("{}and one more line\n", secret.repeat(50)));
-    one.json(&["push", "--sync"]);
+    let one = with_secret(&far, true);
     let knows = far.clone();
-    one.write("secret", "harmless\n");
-    one.json(&["push", "--sync"]);
-    let run = one.lua(&["purge", "secret", "--force"]);
-    assert!(run.code != exit::OK || run.stdout.contains("gc --remote"), "{run}");
-    let _ = knows;
-    let _ = far;
+    assert!(holds_secret(&far));
+    purge(&one);
+    one.json(&["sync"]);
+    gc(&one, &[]);
+    assert!(!holds_secret(&far), "what was purged goes at once");
+    assert_sound(&one);
+    let other = far.clone();
+    assert_same_from(4, &one, &other);
+    knows.json(&["sync"]);
+    assert_same_from(4, &one, &knows);
+    let run = other.lua(&["pull", "--version", "2", "--force"]).expect(exit::LEFT_OUT);
+    assert!(run.stderr.contains("purged, and left out: secret"), "{run}");
+    assert!(other.path("other").exists() && !other.path("secret").exists());
+}
+
+#[test]
+fn what_was_purged_before_it_was_sent_is_not_sent() {
+    let far = Far::new();
+    let one = with_secret(&far, false);
+    purge(&one);
+    one.json(&["sync"]);
+    assert!(!holds_secret(&far));
+    assert_sound(&one);
+    assert_same_from(4, &one, &far.clone());
 }
 
 #[test]

@@ -7,6 +7,8 @@
 mod inventory;
 mod merge;
 mod remove;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 
