@@ -186,3 +186,48 @@ fn a_missing_pack_is_found() {
     std::fs::write(&pack, &bytes).unwrap();
     assert_sound(&one);
 }
+
+#[test]
+fn a_push_is_followed_by_a_sync_that_it_does_not_wait_for() {
+    let far = Far::new();
+    let one = far.machine();
+    one.lua(&["remote", "auto", "on"]).expect(exit::OK);
+    one.write("file", "1");
+    one.json(&["push"]);
+    one.write("file", "2");
+    one.json(&["push"]);
+    let last = || one.json(&["status"])["background_syncs"][0].clone();
+    let began = std::time::Instant::now();
+    while !one.json(&["sync", "--dry-run"])["in_sync"].as_bool().unwrap() || last().is_null() {
+        assert!(began.elapsed().as_secs() < 30, "{}", last());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(last()["sent"].as_u64().is_some_and(|sent| sent > 0), "{}", last());
+    assert!(one.lua(&["status"]).expect(exit::OK).stdout.contains("the last sync with origin"));
+    std::fs::rename(far.path(), far.path().with_extension("away")).unwrap();
+    one.write("file", "3");
+    one.json(&["push"]);
+    while last()["error"].is_null() {
+        assert!(began.elapsed().as_secs() < 30, "{}", last());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    one.lua(&["remote", "auto", "off"]).expect(exit::OK);
+    assert!(one.json(&["status"])["background_syncs"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn what_an_interrupted_sync_has_sent_is_not_sent_again() {
+    let far = Far::new();
+    let one = far.machine();
+    one.write("large", Random::new(3).bytes(3 << 20));
+    one.json(&["push"]);
+    let state = one.store().join("remotes/origin.toml");
+    let before = std::fs::read(&state).unwrap();
+    assert!(one.json(&["sync"])["sent_bytes"].as_u64().unwrap() > 3 << 20);
+    // As if it had been killed before its entry was in the log.
+    std::fs::remove_file(far.path().join("log/0000000000000001")).unwrap();
+    std::fs::write(&state, before).unwrap();
+    let again = one.json(&["sync"]);
+    assert!(again["sent"] == 1 && again["sent_bytes"].as_u64().unwrap() < 64 << 10, "{again}");
+    assert_sound(&one);
+}

@@ -13,6 +13,27 @@ pub enum RemoteCommand {
     List,
     Remove(RemoteRemoveArgs),
     Check(RemoteCheckArgs),
+    Auto(RemoteAutoArgs),
+}
+
+/// Whether a push is followed by a sync, in the background
+///
+/// The push does not wait for it. One sync is at work at a time; `{lua} status` shows how the last one ended.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  {lua} remote auto on\n  {lua} remote auto off nas")]
+pub struct RemoteAutoArgs {
+    /// on or off
+    #[arg(value_enum)]
+    pub switch: Switch,
+    /// The remote; else the only one, or origin
+    pub name: Option<String>,
+}
+
+/// A setting with two states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Switch {
+    On,
+    Off,
 }
 
 /// Share the history with a remote: a bucket, or a directory
@@ -78,6 +99,9 @@ pub struct SyncArgs {
     /// Who changes the workspace
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,
+    /// What a push begins behind itself
+    #[arg(long, hide = true, requires = "remote", conflicts_with_all = ["push", "pull", "check", "dry_run", "force"])]
+    pub background: bool,
 }
 
 /// Receive versions from a remote and bring one into the workspace, without making another

@@ -3,11 +3,13 @@
 use lua_store::format::record::VersionNumber;
 use lua_store::ops::{self, AddOptions, FetchWhat, PullOptions, RemoteAccess, SyncDirection, SyncOptions, SyncOutcome, Workspace};
 
-use crate::cli::args::{FetchArgs, PullArgs, RemoteAddArgs, RemoteCheckArgs, RemoteCommand, RemoteRemoveArgs, SyncArgs};
+use crate::cli::args::{
+    FetchArgs, PullArgs, RemoteAddArgs, RemoteAutoArgs, RemoteCheckArgs, RemoteCommand, RemoteRemoveArgs, Switch, SyncArgs,
+};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::session::Session;
-use crate::cli::{environment, json, prompt, render};
+use crate::cli::{background, environment, json, prompt, render};
 
 const DEFAULT_NAME: &str = "origin";
 
@@ -17,6 +19,7 @@ pub fn remote(session: &Session, command: RemoteCommand) -> Outcome {
         RemoteCommand::List => list(session),
         RemoteCommand::Remove(args) => remove(session, &args),
         RemoteCommand::Check(args) => check_remote(session, &args),
+        RemoteCommand::Auto(args) => auto(session, &args),
     }
 }
 
@@ -56,7 +59,29 @@ fn check_remote(session: &Session, args: &RemoteCheckArgs) -> Outcome {
     Ok(Exit::Done)
 }
 
+fn auto(session: &Session, args: &RemoteAutoArgs) -> Outcome {
+    let (workspace, is_on) = (session.open()?, args.switch == Switch::On);
+    let name = ops::set_background_sync(&workspace, args.name.as_deref(), is_on, session.host())?;
+    session.answer(|| json::sync::auto(&name, is_on), |page| render::sync::put_auto(page, &name, is_on))?;
+    Ok(Exit::Done)
+}
+
+/// Begins a sync behind a push where that is wanted. Nobody waits for it, and the push is done whatever comes of it.
+pub fn begin_behind_push(session: &Session, workspace: &Workspace) {
+    let Ok(remotes) = ops::background_remotes(workspace) else { return };
+    for remote in remotes {
+        if let Err(why) = background::begin(workspace.root(), &remote) {
+            session.tell_in_words([format!("not synced with {}: {why}", render::escape::text(&remote))]);
+        }
+    }
+}
+
 pub fn sync(session: &Session, args: SyncArgs) -> Outcome {
+    if let (true, Some(remote)) = (args.background, &args.remote) {
+        background::detach();
+        ops::background_sync(&mut session.open()?, remote, &access(), session.host())?;
+        return Ok(Exit::Done);
+    }
     if args.check || args.dry_run {
         return drift(session, &args);
     }

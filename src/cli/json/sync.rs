@@ -18,12 +18,14 @@ pub struct Remote<'a> {
     /// Number of the last entry of its log that was seen.
     entry: u64,
     single_writer: bool,
+    /// Whether a push is followed by a sync.
+    syncs_after_push: bool,
 }
 
 impl<'a> From<&'a RemoteRow> for Remote<'a> {
     fn from(row: &'a RemoteRow) -> Self {
-        let RemoteRow { name, url, repository, entry, single_writer } = row;
-        Self { name, url, repository, entry: *entry, single_writer: *single_writer }
+        let RemoteRow { name, url, repository, entry, single_writer, syncs_after_push } = row;
+        Self { name, url, repository, entry: *entry, single_writer: *single_writer, syncs_after_push: *syncs_after_push }
     }
 }
 
@@ -41,6 +43,18 @@ pub struct Remotes<'a> {
 /// The answer of `remote list`.
 pub fn remotes(rows: &[RemoteRow]) -> Answer<Remotes<'_>> {
     Answer::new(Remotes { remotes: rows.iter().map(Remote::from).collect() })
+}
+
+/// Whether a push is followed by a sync.
+#[derive(Debug, Serialize)]
+pub struct Auto<'a> {
+    name: &'a str,
+    syncs_after_push: bool,
+}
+
+/// The answer of `remote auto`.
+pub fn auto(name: &str, syncs_after_push: bool) -> Answer<Auto<'_>> {
+    Answer::new(Auto { name, syncs_after_push })
 }
 
 /// What a check found.

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use lua_store::ops::{BringOutcome, Drift, FetchOutcome, RemoteReport, RemoteRow, SyncOutcome};
+use lua_store::ops::{BackgroundResult, BringOutcome, Drift, FetchOutcome, RemoteReport, RemoteRow, SyncOutcome};
 use lua_store::patch::readable_size;
 
 use super::count::counted;
 use super::page::{Page, STRONG};
-use super::time::duration;
+use super::time::{ago, duration};
 use super::{change, escape};
 
 /// Says which remote there is now.
@@ -21,6 +21,25 @@ pub fn put_removed(page: &mut Page, row: &RemoteRow) {
     page.line(format_args!("{} is forgotten; what lies at {} stays", escape::text(&row.name), escape::text(&row.url)));
 }
 
+/// Says whether pushes are followed by a sync.
+pub fn put_auto(page: &mut Page, name: &str, is_on: bool) {
+    let words = if is_on { "is followed by a sync in the background with" } else { "is no longer followed by a sync with" };
+    page.line(format_args!("a push {words} {}", escape::text(name)));
+}
+
+/// Says how the last sync behind a push ended.
+pub fn put_background(page: &mut Page, result: &BackgroundResult, age_ms: u64) {
+    let (remote, ago) = (escape::text(&result.remote).into_owned(), ago(age_ms));
+    if let Some(why) = &result.error {
+        return page.line(format_args!("the last sync with {remote}, {ago}, failed: {}", escape::text(why)));
+    }
+    let (sent, received) = (counted(result.sent, "version"), counted(result.received, "version"));
+    page.line(format_args!("the last sync with {remote}, {ago}: {sent} sent, {received} received"));
+    for (before, now) in &result.renumbered {
+        page.line(format_args!("v{before} of this machine is v{now} now: others were faster"));
+    }
+}
+
 /// Lists remotes.
 pub fn put_remotes(page: &mut Page, rows: &[RemoteRow]) {
     if rows.is_empty() {
@@ -29,7 +48,8 @@ pub fn put_remotes(page: &mut Page, rows: &[RemoteRow]) {
     for row in rows {
         let alone = if row.single_writer { ", for one writer only" } else { "" };
         let (name, url) = (page.paint(STRONG, escape::text(&row.name)), escape::text(&row.url));
-        page.line(format_args!("{name}  {url}  ({} seen{alone})", counted(row.entry, "log entry")));
+        let auto = if row.syncs_after_push { ", synced after each push" } else { "" };
+        page.line(format_args!("{name}  {url}  ({} seen{alone}{auto})", counted(row.entry, "log entry")));
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod absent;
 mod agreement;
+mod background;
 mod bring;
 mod collect;
 mod fetch;
@@ -20,6 +21,7 @@ mod wanted;
 
 pub use absent::NotFetched;
 pub use agreement::RemoteAccess;
+pub use background::{BackgroundResult, background_remotes, background_results, background_sync, set_background_sync};
 pub use bring::BringOutcome;
 pub use collect::{RemoteGcOptions, RemoteGcOutcome, remote_gc};
 pub use fetch::{FetchOutcome, FetchWhat, fetch_contents};
@@ -125,19 +127,29 @@ impl Drift {
 /// On return what came is durable here, and what was sent is in the remote's log.
 pub fn sync(workspace: &mut Workspace, options: &SyncOptions, access: &RemoteAccess, host: &dyn Host) -> OpsResult<SyncOutcome> {
     let remotes = Remotes::lock(workspace, host)?;
-    let mut open = Open::known(&remotes, options.remote.as_deref(), access)?;
+    sync_with(workspace, &remotes, options, access, host)
+}
+
+fn sync_with(
+    workspace: &mut Workspace,
+    remotes: &Remotes,
+    options: &SyncOptions,
+    access: &RemoteAccess,
+    host: &dyn Host,
+) -> OpsResult<SyncOutcome> {
+    let mut open = Open::known(remotes, options.remote.as_deref(), access)?;
     let mut outcome = SyncOutcome { remote: open.name.clone(), url: open.state.url.clone(), ..SyncOutcome::default() };
     reset_if_older(workspace, &mut open.state)?;
-    open.remote.check_seen(&seen_of(&open.state, &remotes, &open.name)?)?;
+    open.remote.check_seen(&seen_of(&open.state, remotes, &open.name)?)?;
     if !options.join {
-        refuse_unrelated(workspace, &open, &remotes)?;
+        refuse_unrelated(workspace, &open, remotes)?;
     }
     for attempt in 0..REMOTE_APPEND_TRIES {
-        fetch_all(workspace, &remotes, &mut open, &mut outcome, host)?;
+        fetch_all(workspace, remotes, &mut open, &mut outcome, host)?;
         if options.direction == SyncDirection::Fetch {
             return finished(workspace, &open, outcome);
         }
-        let sent = send(workspace, (&remotes, &open.name, &mut open.state), &open.remote, host)?;
+        let sent = send(workspace, (remotes, &open.name, &mut open.state), &open.remote, host)?;
         outcome.sent += sent.versions;
         if sent.is_all {
             return finished(workspace, &open, outcome);

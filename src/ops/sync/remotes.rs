@@ -35,6 +35,8 @@ pub struct RemoteRow {
     pub entry: u64,
     /// Whether the user has said that only one machine writes to it.
     pub single_writer: bool,
+    /// Whether pushes are followed by a sync with it.
+    pub syncs_after_push: bool,
 }
 
 /// What a check of a remote found. What is wrong is an error instead.
@@ -50,7 +52,14 @@ pub struct RemoteReport {
 
 fn row(name: &str, state: &RemoteState) -> RemoteRow {
     let (url, repository) = (state.url.clone(), state.repository.clone());
-    RemoteRow { name: name.to_owned(), url, repository, entry: state.entry, single_writer: state.single_writer }
+    RemoteRow {
+        name: name.to_owned(),
+        url,
+        repository,
+        entry: state.entry,
+        single_writer: state.single_writer,
+        syncs_after_push: state.syncs_after_push,
+    }
 }
 
 /// A remote that can be used.
@@ -66,10 +75,7 @@ impl Open {
     /// # Errors
     /// [`OpsError::RemoteNotAgreed`].
     pub fn known(remotes: &Remotes, name: Option<&str>, access: &RemoteAccess) -> OpsResult<Self> {
-        let name = match name {
-            Some(name) => name.to_owned(),
-            None => usual(remotes)?,
-        };
+        let name = named(remotes, name)?;
         let state = remotes.get(&name)?;
         require(access, &state.url, &state.repository)?;
         let bucket = Address::parse(&state.url, Path::new("/"))?.open(&access.environment, false)?;
@@ -79,7 +85,11 @@ impl Open {
     }
 }
 
-fn usual(remotes: &Remotes) -> OpsResult<String> {
+/// The name that is meant: this one, that of the only remote, or the usual one.
+pub(super) fn named(remotes: &Remotes, name: Option<&str>) -> OpsResult<String> {
+    if let Some(name) = name {
+        return Ok(name.to_owned());
+    }
     let all = remotes.all()?;
     match &all[..] {
         [] => Err(OpsError::NoRemote),

@@ -32,6 +32,9 @@ pub struct RemoteState {
     /// The user has said that only one machine writes to it, because its storage does not keep two apart.
     #[serde(default)]
     pub single_writer: bool,
+    /// Pushes are followed by a sync with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub syncs_after_push: bool,
     /// Number of the last entry of its log that was seen.
     pub entry: u64,
     entry_id: String,
@@ -47,7 +50,18 @@ impl RemoteState {
     pub fn new(url: &str, repository: String, single_writer: bool) -> Self {
         let none = ObjectId::ZERO.to_string();
         let (url, format) = (url.to_owned(), FORMAT_VERSION);
-        Self { format, url, repository, single_writer, entry: 0, entry_id: none.clone(), record: 0, record_id: none, local: 0 }
+        Self {
+            format,
+            url,
+            repository,
+            single_writer,
+            syncs_after_push: false,
+            entry: 0,
+            entry_id: none.clone(),
+            record: 0,
+            record_id: none,
+            local: 0,
+        }
     }
 
     /// The last entry that was seen.
@@ -131,6 +145,10 @@ impl Remotes {
     /// Forgets a remote.
     pub fn remove(&self, name: &str) -> OpsResult<()> {
         self.put_absent(name, &Catalog::default())?;
+        match self.dir.remove_file(background_file(name).as_ref()) {
+            Err(error) if error.is_not_found() => {}
+            removed => removed?,
+        }
         self.dir.remove_file(file_of(name)?.as_ref())?;
         Ok(self.dir.sync()?)
     }
@@ -144,6 +162,11 @@ impl Remotes {
 /// The file that says what was left at a remote.
 pub fn absent_file(name: &str) -> String {
     format!("{name}{ABSENT_SUFFIX}")
+}
+
+/// The file that says what came of the last sync behind a push.
+pub fn background_file(name: &str) -> String {
+    format!("{name}.background")
 }
 
 /// The remotes of a store at which something was left.

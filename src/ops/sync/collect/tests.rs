@@ -80,6 +80,11 @@ fn copy(from: &Path, to: &Path) {
 
 /// A workspace whose versions were sent one by one.
 fn shared(folder: &Path) -> Workspace {
+    shared_versions(folder, VERSIONS, 10)
+}
+
+/// As [`shared`], with a file that has so many lines more in each version.
+fn shared_versions(folder: &Path, versions: u64, lines: usize) -> Workspace {
     let root = folder.join("work");
     std::fs::create_dir_all(&root).unwrap();
     init(&root, &InitOptions::default(), &QuietHost::default()).unwrap();
@@ -87,9 +92,9 @@ fn shared(folder: &Path) -> Workspace {
     let url = format!("file://{}", folder.join("far").display());
     let add = super::super::AddOptions { name: "origin".to_owned(), url, ..Default::default() };
     super::super::remote_add(&workspace, &add, &access(folder), &QuietHost::default()).unwrap();
-    for version in 1..=VERSIONS {
-        std::fs::write(root.join("file"), format!("line {version}\n").repeat(10 * version as usize)).unwrap();
-        std::fs::write(root.join(format!("file {version}")), version.to_string()).unwrap();
+    for version in 1..=versions {
+        std::fs::write(root.join("file"), format!("line {version}\n").repeat(lines * version as usize)).unwrap();
+        std::fs::write(root.join(format!("file {}", version % 50)), version.to_string()).unwrap();
         push(&mut workspace, &PushOptions::default(), &QuietHost::default()).unwrap();
         sync(&mut workspace, &SyncOptions::default(), &access(folder), &QuietHost::default()).unwrap();
     }
@@ -138,4 +143,27 @@ fn killed_at_any_request_everything_comes_from_it() {
             return;
         }
     }
+}
+
+/// A figure: requests and bytes of a clone before and after merging, of as many pushes as `LUA_REMOTE_PUSHES` says.
+#[test]
+#[ignore = "takes minutes; a figure, not a check"]
+fn clone_of_many_small_pushes() {
+    let pushes = std::env::var("LUA_REMOTE_PUSHES").ok().and_then(|pushes| pushes.parse().ok()).unwrap_or(1000);
+    let folder = tempfile::tempdir().unwrap();
+    let mut workspace = shared_versions(folder.path(), pushes, 0);
+    let clone = |name: &str| {
+        let (root, access) = (folder.path().join(name), access(folder.path()));
+        std::fs::create_dir_all(&root).unwrap();
+        let url = format!("file://{}", folder.path().join("far").display());
+        let began = std::time::Instant::now();
+        let (_, outcome, _) = restore_sources(&root, &InitOptions::default(), &url, ("ada", &access), &QuietHost::default()).unwrap();
+        assert_eq!(outcome.received, pushes);
+        println!("{name}: {} requests, {} bytes, {:?}", outcome.requests, outcome.received_bytes, began.elapsed());
+    };
+    clone("before");
+    let options = RemoteGcOptions { grace_ms: 0, ..RemoteGcOptions::default() };
+    let merged = remote_gc(&mut workspace, &options, &access(folder.path()), &QuietHost::default()).unwrap();
+    println!("{merged:?}");
+    clone("after");
 }
