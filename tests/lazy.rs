@@ -17,12 +17,12 @@ fn shared() -> (Far, Sandbox) {
     let one = far.machine();
     let mut random = Random::new(5);
     one.write("keep", "the same in all versions");
-    let mut large = random.bytes(3 << 20);
+    let mut large = random.bytes(1_300_000);
     for version in 1..=VERSIONS {
         for file in 0..4 {
             one.write(format!("folder/{file}"), random.bytes(90_000));
         }
-        large[version as usize * 600_000] ^= 1;
+        large[version as usize * 250_000] ^= 1;
         one.write("large", &large);
         one.write("note", format!("version {version}"));
         one.json(&["push", "-m", &format!("version {version}")]);
@@ -78,6 +78,22 @@ fn a_new_machine_fetches_what_it_restores_and_the_rest_when_asked() {
     other.tree_of(3).assert_same(&one.tree_of(3), "a version that was fetched");
     one.json(&["sync"]);
     one.tree_of(VERSIONS + 2).assert_same(&one.tree_of(2), "what came back");
+}
+
+#[test]
+fn looking_back_fetches_what_it_needs() {
+    let (far, one) = shared();
+    for command in [
+        &["grep", "version 2", "--all-versions", "note"][..],
+        &["blame", "3:note"],
+        &["diff", "1", "2", "note"],
+        &["log", "--patch", "note"],
+    ] {
+        let other = far.clone();
+        let (expected, found) = (one.lua(command), other.lua(command));
+        assert_eq!(expected.code, found.code, "{command:?}: {expected} {found}");
+        assert!(found.stderr.contains("fetched from origin"), "{command:?}: {found}");
+    }
 }
 
 #[test]

@@ -174,6 +174,9 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::RemotesDisagree { .. } => {
             says(Failed, "remotes_disagree", "nothing was changed; use one of them only: `{lua} remote remove NAME` forgets the other")
         }
+        OpsError::NotHere { .. } => {
+            says(Failed, "not_here", "`{lua} fetch N` brings the contents of a version, `{lua} fetch --all` everything")
+        }
         OpsError::NotFetched { .. } => {
             says(Failed, "not_fetched", "once the remote can be reached, the same again goes on; `{lua} fetch --all` fetches everything")
         }

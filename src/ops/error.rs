@@ -395,6 +395,12 @@ pub enum OpsError {
         /// Versions of the workspace.
         ours: u64,
     },
+    /// A content is at a remote only, and was not asked for.
+    #[error("the content {id} is at a remote and not on this machine")]
+    NotHere {
+        /// Its id.
+        id: crate::id::ObjectId,
+    },
     /// Contents are at a remote only, and could not be fetched.
     #[error("{contents} contents are not on this machine and could not be fetched, among them {place}: {why}")]
     NotFetched {

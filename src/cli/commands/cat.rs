@@ -18,7 +18,7 @@ pub fn cat(session: &Session, args: &CatArgs) -> Outcome {
     let mut workspace = session.open()?;
     let places = args.places.iter().map(|place| place_of(session, &workspace, place)).collect::<Result<Vec<_>, _>>()?;
     for place in &places {
-        bring_here(session, &mut workspace, &[place.version], &[place.path.to_string()])?;
+        bring_here(session, &mut workspace, &[place.version], &[place.path.as_bytes()])?;
     }
     if session.is_json() {
         let contents = places.iter().map(|place| read(&workspace, place)).collect::<Result<Vec<_>, _>>()?;

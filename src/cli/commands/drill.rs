@@ -2,7 +2,7 @@
 
 use lua_store::ops::{self, DrillOptions, DrillVersions, OpsError};
 
-use super::sync::{bring_all_here, bring_here};
+use super::sync::{ALL_PATHS, bring_all_here, bring_here};
 use crate::cli::args::DrillArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Outcome;
@@ -17,10 +17,10 @@ pub fn drill(session: &Session, args: DrillArgs) -> Outcome {
         (None, None) => DrillVersions::Newest,
     };
     match &versions {
-        DrillVersions::One(version) => bring_here(session, &mut workspace, &[*version], &[])?,
+        DrillVersions::One(version) => bring_here(session, &mut workspace, &[*version], &ALL_PATHS)?,
         DrillVersions::Newest => {
             let newest = workspace.log().head().map_err(OpsError::from)?.newest;
-            bring_here(session, &mut workspace, newest.as_slice(), &[])?;
+            bring_here(session, &mut workspace, newest.as_slice(), &ALL_PATHS)?;
         }
         DrillVersions::Random(_) => bring_all_here(session, &mut workspace)?,
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use lua_store::ops::{self, ExportGitOptions, ExportTarOptions, Revision};
 
-use super::sync::{bring_all_here, bring_here};
+use super::sync::{ALL_PATHS, bring_all_here, bring_here};
 use crate::cli::args::{ExportGitArgs, ExportTarArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
@@ -37,7 +37,7 @@ pub fn tar(session: &Session, args: ExportTarArgs) -> Outcome {
     let to = target(session, args.to)?;
     let mut workspace = session.open()?;
     let options = ExportTarOptions { version: workspace.resolve(&args.version)?, level: args.level };
-    bring_here(session, &mut workspace, &[options.version], &[])?;
+    bring_here(session, &mut workspace, &[options.version], &ALL_PATHS)?;
     let Some(file) = to else {
         let outcome = ops::export_tar(&workspace, options, &mut output::stream(), session.host())?;
         session.tell_in_words(render::left_out::purged(&outcome.purged));

@@ -1,7 +1,10 @@
 //! `remote`, `sync`, `pull`, `fetch`: one history on several machines.
 
 use lua_store::format::record::VersionNumber;
-use lua_store::ops::{self, AddOptions, FetchWhat, PullOptions, RemoteAccess, SyncDirection, SyncOptions, SyncOutcome, Workspace};
+use lua_store::ops::{
+    self, AddOptions, FetchWhat, OpsError, PullOptions, RemoteAccess, RevisionRange, SyncDirection, SyncOptions, SyncOutcome, Workspace,
+};
+use lua_store::store::StoreError;
 
 use crate::cli::args::{
     FetchArgs, PullArgs, RemoteAddArgs, RemoteAutoArgs, RemoteCheckArgs, RemoteCommand, RemoteRemoveArgs, Switch, SyncArgs,
@@ -141,11 +144,43 @@ pub fn fetch(session: &Session, args: FetchArgs) -> Outcome {
 }
 
 /// Fetches what a command is about to need of these versions and is not here, and says so in a line. No pattern is all paths.
-pub fn bring_here(session: &Session, workspace: &mut Workspace, versions: &[VersionNumber], patterns: &[String]) -> Result<(), Failure> {
-    let what = FetchWhat::Versions(versions.to_vec(), patterns.to_vec());
+pub fn bring_here(
+    session: &Session,
+    workspace: &mut Workspace,
+    versions: &[VersionNumber],
+    patterns: &[impl AsRef<[u8]>],
+) -> Result<(), Failure> {
+    let patterns = patterns.iter().map(|pattern| pattern.as_ref().to_vec()).collect();
+    let what = FetchWhat::Versions(versions.to_vec(), patterns);
     let fetched = ops::fetch_contents(workspace, &what, &access(), session.host())?;
     session.tell_in_words(render::sync::fetched_lines(&fetched));
     Ok(())
+}
+
+/// What is missing in the store may be at a remote: then it is no damage.
+pub fn explain_missing(session: &Session, failure: Failure) -> Failure {
+    let Failure::Ops(error @ OpsError::Store(StoreError::Missing { .. })) = failure else { return failure };
+    Failure::Ops(match session.open() {
+        Ok(workspace) => ops::missing_or_not_here(&workspace, error),
+        Err(_) => error,
+    })
+}
+
+/// All paths.
+pub const ALL_PATHS: [&str; 0] = [];
+
+/// As [`bring_here`], for the versions of a range.
+pub fn bring_range_here(
+    session: &Session,
+    workspace: &mut Workspace,
+    range: &RevisionRange,
+    patterns: &[impl AsRef<[u8]>],
+) -> Result<(), Failure> {
+    if ops::has_everything(workspace)? {
+        return Ok(());
+    }
+    let versions: Vec<VersionNumber> = workspace.versions_of(range)?.iter().map(|row| row.record.number).collect();
+    bring_here(session, workspace, &versions, patterns)
 }
 
 /// As [`bring_here`], for every version.

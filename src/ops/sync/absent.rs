@@ -14,7 +14,7 @@ use crate::format::remote::PackRef;
 use crate::id::ObjectId;
 use crate::limits::ABSENT_BYTES_MAX;
 use crate::ops::{OpsError, OpsResult, Workspace};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 
 /// What was left at a remote.
 #[derive(Clone, Debug, Default)]
@@ -160,6 +160,21 @@ impl NotFetched {
     pub fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
+}
+
+/// Says of a content that is missing in the store that it is at a remote, if it is; every other error stays.
+pub fn missing_or_not_here(workspace: &Workspace, error: OpsError) -> OpsError {
+    match error {
+        OpsError::Store(StoreError::Missing { id, .. }) if NotFetched::of(workspace).is_ok_and(|absent| absent.has(&id)) => {
+            OpsError::NotHere { id }
+        }
+        error => error,
+    }
+}
+
+/// Whether no content was left at a remote. Costs a look at one folder.
+pub fn has_everything(workspace: &Workspace) -> OpsResult<bool> {
+    Ok(super::state::names(&workspace.store_dir)?.is_empty())
 }
 
 fn read(dir: &Dir, name: &str) -> OpsResult<Catalog> {

@@ -29,7 +29,7 @@ use crate::tree::{OwnedNode, walk};
 #[derive(Clone, Debug)]
 pub enum FetchWhat {
     /// Of these versions those that the patterns select; no pattern selects all.
-    Versions(Vec<VersionNumber>, Vec<String>),
+    Versions(Vec<VersionNumber>, Vec<Vec<u8>>),
     /// Of every version.
     All,
 }

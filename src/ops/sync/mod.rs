@@ -19,7 +19,7 @@ mod take_in;
 mod verify;
 mod wanted;
 
-pub use absent::NotFetched;
+pub use absent::{NotFetched, has_everything, missing_or_not_here};
 pub use agreement::RemoteAccess;
 pub use background::{BackgroundResult, background_remotes, background_results, background_sync, set_background_sync};
 pub use bring::BringOutcome;
