@@ -23,6 +23,7 @@ pub struct JsonStatus<'a> {
     segments: usize,
     last_push_age_ms: Option<u64>,
     /// What came of the last syncs behind pushes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     background_syncs: Vec<BackgroundSync<'a>>,
 }
 
