@@ -126,7 +126,7 @@ fn only_the_program_prints_and_reads_the_environment() {
 
 #[test]
 fn the_specification_names_the_constants_of_the_code() {
-    use lua_store::format::{collection, frame, index, pack, remote};
+    use lua_store::format::{catalog, collection, frame, index, pack, remote, summary};
     let text = include_str!("../src/format/format.md");
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
     for expected in [
@@ -137,6 +137,9 @@ fn the_specification_names_the_constants_of_the_code() {
         format!("Pack header: {} bytes. Pack footer: {} bytes", pack::PACK_HEADER_BYTES, pack::PACK_FOOTER_BYTES),
         format!("magic `{}`", hex(&remote::REMOTE_MAGIC)),
         format!("magic `{}`", hex(&remote::REMOTE_ENTRY_MAGIC)),
+        format!("magic `{}`", hex(&catalog::CATALOG_MAGIC)),
+        format!("magic `{}`", hex(&summary::SUMMARY_MAGIC)),
+        format!("magic `{}`", hex(&summary::BUNDLE_MAGIC)),
         format!("Segment header: {} bytes", frame::SEGMENT_HEADER_BYTES),
         format!("marker `{:02x}`", frame::FRAME_MARKER),
         format!("`NNNNNNNN.run`, {} bytes of header", index::RUN_HEADER_BYTES),

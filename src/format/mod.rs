@@ -5,6 +5,7 @@
 //! has not been held against the bytes at hand.
 
 pub mod bytes;
+pub mod catalog;
 pub mod chunk_list;
 pub mod collection;
 pub mod frame;
@@ -16,6 +17,7 @@ pub mod pack;
 pub mod record;
 pub mod remote;
 pub mod stat_cache;
+pub mod summary;
 pub mod tree;
 
 pub use bytes::FormatError;

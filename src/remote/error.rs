@@ -84,6 +84,12 @@ pub enum RemoteError {
     /// Two could create the same key: with this storage the work of one machine would overwrite that of another.
     #[error("the storage creates what is there already, so two machines would overwrite each other's versions")]
     IgnoresConditions,
+    /// What was sent may have been collected before it could be named.
+    #[error("sending took longer than the remote keeps what is in no log entry yet")]
+    TooSlow,
+    /// Two collected the remote at the same time.
+    #[error("somebody else has collected the remote meanwhile, or it has what was not fetched yet")]
+    Collected,
     /// Others were always faster.
     #[error("others wrote to the remote all the time; {tries} tries")]
     Contended {

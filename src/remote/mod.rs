@@ -4,7 +4,8 @@
 //! |---|---|---|
 //! | `format` | what this is, and the repository's id | once, if absent |
 //! | `log/` and 16 digits | an entry of the log: [`crate::format::remote::RemoteEntry`] | once, if absent |
-//! | `packs/` and an id | a pack: [`crate::format::pack`] | any number of times, always the same bytes |
+//! | `packs/` and an id | a pack ([`crate::format::pack`]), a catalog ([`crate::format::catalog`]) or a bundle of entries | any number of times, always the same bytes |
+//! | `summaries/` and 16 digits | what stands for many entries and packs: [`crate::format::summary`] | once, if absent |
 //! | `probe/` and a number | a try whether the storage keeps its promises | removed again |
 //!
 //! Only one promise of the storage is built upon: of all who create a key that is not there, one succeeds. Nothing that is read is
@@ -22,11 +23,12 @@ mod error;
 mod log;
 mod packs;
 mod probe;
+mod summary;
 #[cfg(test)]
 mod tests;
 
 pub use address::{Address, Environment};
-pub use bucket::{Bucket, Creation, Traffic};
+pub use bucket::{Bucket, Creation, Stored, Traffic};
 pub use error::{RemoteError, RemoteResult};
 pub use log::{Appended, Found, Remote, Seen};
-pub use probe::probe;
+pub use probe::{probe, storage_time_ms};

@@ -61,6 +61,12 @@ impl Bucket for Faulty {
     fn remove(&self, key: &str) -> RemoteResult<()> {
         self.ask(key, || self.bucket.remove(key))
     }
+    fn list(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
+        self.ask(prefix, || self.bucket.list(prefix))
+    }
+    fn look(&self, key: &str) -> RemoteResult<Option<Stored>> {
+        self.ask(key, || self.bucket.look(key))
+    }
 }
 
 fn directory(folder: &tempfile::TempDir) -> Directory {
@@ -79,7 +85,7 @@ fn append_behind_all(remote: &Remote, seen: &mut Seen, pin: u64) -> u64 {
         if let Some(last) = found.last() {
             *seen = last.seen;
         }
-        match remote.append(seen, vec![record(seen, pin)], Vec::new()).unwrap() {
+        match remote.append(seen, vec![record(seen, pin)], (Vec::new(), Vec::new())).unwrap() {
             Appended::Done(now) => {
                 *seen = now;
                 return lost;
@@ -126,7 +132,7 @@ fn a_fault_at_any_request_is_an_error_or_leaves_exactly_one_entry() {
         for at in 0..8 {
             let folder = tempfile::tempdir().unwrap();
             let faulty = || Box::new(Faulty { bucket: directory(&folder), fault, at, requests: AtomicU64::new(0) });
-            let append = |remote: Remote| remote.append(&Seen::NOTHING, vec![record(&Seen::NOTHING, 1)], Vec::new());
+            let append = |remote: Remote| remote.append(&Seen::NOTHING, vec![record(&Seen::NOTHING, 1)], (Vec::new(), Vec::new()));
             let first = Remote::find_or_found(faulty()).and_then(append);
             let there = Remote::find_or_found(Box::new(directory(&folder))).unwrap().behind(&Seen::NOTHING, 10).unwrap();
             match first {
@@ -191,6 +197,9 @@ impl Bucket for Liar {
     fn remove(&self, key: &str) -> RemoteResult<()> {
         self.bucket.remove(key)
     }
+    fn list(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
+        self.bucket.list(prefix)
+    }
 }
 
 #[test]
@@ -239,6 +248,7 @@ fn entries_out_of_their_place_are_refused() {
         nonce: [0; 16],
         records: vec![record(&Seen::NOTHING, 1)],
         packs: Vec::new(),
+        catalogs: Vec::new(),
     };
     let another = record(&Seen::NOTHING, 2);
     let wrong = [
@@ -264,7 +274,7 @@ fn packs_that_are_not_what_their_names_say_are_refused() {
     let tmp = tempfile::tempdir().unwrap();
     let tmp = crate::disk::Dir::open(tmp.path(), crate::disk::RootOf::UserPath).unwrap();
     let remote = Remote::find_or_found(Box::new(directory(&folder))).unwrap();
-    let pack = remote.put_pack(b"the bytes of a pack".to_vec(), 1).unwrap();
+    let pack = remote.put_pack(b"the bytes of a pack".to_vec(), 1, 0).unwrap();
     assert!(remote.get_pack(&pack, &tmp).is_ok());
     let never = AtomicBool::new(false);
     assert_eq!(remote.get_packs(&[pack; 20], &tmp, &never, &|_| {}).unwrap().len(), 20);

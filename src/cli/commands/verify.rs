@@ -1,7 +1,8 @@
 //! `verify` and `repair`: whether everything can be brought back.
 
-use lua_store::ops::{self, VerifyOptions};
+use lua_store::ops::{self, RemoteVerifyOptions, VerifyOptions};
 
+use super::sync::access;
 use crate::cli::args::VerifyArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Outcome;
@@ -9,6 +10,13 @@ use crate::cli::session::Session;
 use crate::cli::{json, render};
 
 pub fn verify(session: &Session, args: &VerifyArgs) -> Outcome {
+    if let Some(remote) = &args.remote {
+        let options = RemoteVerifyOptions { remote: remote.clone(), read_data: args.read_data };
+        let outcome = ops::remote_verify(&mut session.open()?, &options, &access(), session.host())?;
+        let elapsed = session.elapsed();
+        session.answer(|| json::remote::verified(&outcome, elapsed), |page| render::remote::put_verified(page, &outcome, elapsed))?;
+        return Ok(Exit::damage_if(!outcome.problems.is_empty()));
+    }
     let outcome = ops::verify(&mut session.open()?, &VerifyOptions { quick: args.quick }, session.host())?;
     let elapsed = session.elapsed();
     session.answer(|| json::verify::verify(&outcome, elapsed), |page| render::verify::put(page, &outcome, args.quick, elapsed))?;

@@ -18,12 +18,14 @@ pub struct Remote<'a> {
     /// Number of the last entry of its log that was seen.
     entry: u64,
     single_writer: bool,
+    /// Whether a push is followed by a sync.
+    syncs_after_push: bool,
 }
 
 impl<'a> From<&'a RemoteRow> for Remote<'a> {
     fn from(row: &'a RemoteRow) -> Self {
-        let RemoteRow { name, url, repository, entry, single_writer } = row;
-        Self { name, url, repository, entry: *entry, single_writer: *single_writer }
+        let RemoteRow { name, url, repository, entry, single_writer, syncs_after_push } = row;
+        Self { name, url, repository, entry: *entry, single_writer: *single_writer, syncs_after_push: *syncs_after_push }
     }
 }
 
@@ -41,6 +43,18 @@ pub struct Remotes<'a> {
 /// The answer of `remote list`.
 pub fn remotes(rows: &[RemoteRow]) -> Answer<Remotes<'_>> {
     Answer::new(Remotes { remotes: rows.iter().map(Remote::from).collect() })
+}
+
+/// Whether a push is followed by a sync.
+#[derive(Debug, Serialize)]
+pub struct Auto<'a> {
+    name: &'a str,
+    syncs_after_push: bool,
+}
+
+/// The answer of `remote auto`.
+pub fn auto(name: &str, syncs_after_push: bool) -> Answer<Auto<'_>> {
+    Answer::new(Auto { name, syncs_after_push })
 }
 
 /// What a check found.
@@ -73,6 +87,8 @@ pub struct Sync<'a> {
     left_out_marks: &'a [String],
     newest: Option<u64>,
     active: Option<u64>,
+    /// Contents of former versions that were fetched besides.
+    contents: u64,
     requests: u64,
     received_bytes: u64,
     sent_bytes: u64,
@@ -98,6 +114,8 @@ struct Brought<'a> {
     left_alone: Vec<JsonPath>,
     conflict_copies: Vec<JsonPath>,
     changed_since: &'a [String],
+    /// What was purged from the version, and is left out.
+    purged: Vec<JsonPath>,
 }
 
 /// The answer of `sync`, `pull` and `fetch`.
@@ -116,6 +134,7 @@ fn of_sync<'a>(outcome: &'a SyncOutcome, brought: Option<&'a BringOutcome>, elap
         left_out_marks: &outcome.left_out,
         newest: outcome.newest.map(|newest| newest.0),
         active: outcome.active.map(|active| active.0),
+        contents: outcome.contents,
         requests: outcome.requests,
         received_bytes: outcome.received_bytes,
         sent_bytes: outcome.sent_bytes,
@@ -134,6 +153,7 @@ fn of_brought(brought: &BringOutcome) -> Brought<'_> {
         left_alone: path::all(&brought.left_alone),
         conflict_copies: path::all(&brought.conflict_copies),
         changed_since: &brought.changed_since,
+        purged: path::all(&brought.purged),
     }
 }
 

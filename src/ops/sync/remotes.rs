@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::absent::Absent;
 use super::agreement::{RemoteAccess, agree, require};
 use super::state::{self, RemoteState, Remotes};
 use super::{DEFAULT_NAME, seen_of};
@@ -35,6 +36,8 @@ pub struct RemoteRow {
     pub entry: u64,
     /// Whether the user has said that only one machine writes to it.
     pub single_writer: bool,
+    /// Whether pushes are followed by a sync with it.
+    pub syncs_after_push: bool,
 }
 
 /// What a check of a remote found. What is wrong is an error instead.
@@ -50,7 +53,14 @@ pub struct RemoteReport {
 
 fn row(name: &str, state: &RemoteState) -> RemoteRow {
     let (url, repository) = (state.url.clone(), state.repository.clone());
-    RemoteRow { name: name.to_owned(), url, repository, entry: state.entry, single_writer: state.single_writer }
+    RemoteRow {
+        name: name.to_owned(),
+        url,
+        repository,
+        entry: state.entry,
+        single_writer: state.single_writer,
+        syncs_after_push: state.syncs_after_push,
+    }
 }
 
 /// A remote that can be used.
@@ -66,10 +76,7 @@ impl Open {
     /// # Errors
     /// [`OpsError::RemoteNotAgreed`].
     pub fn known(remotes: &Remotes, name: Option<&str>, access: &RemoteAccess) -> OpsResult<Self> {
-        let name = match name {
-            Some(name) => name.to_owned(),
-            None => usual(remotes)?,
-        };
+        let name = named(remotes, name)?;
         let state = remotes.get(&name)?;
         require(access, &state.url, &state.repository)?;
         let bucket = Address::parse(&state.url, Path::new("/"))?.open(&access.environment, false)?;
@@ -79,7 +86,11 @@ impl Open {
     }
 }
 
-fn usual(remotes: &Remotes) -> OpsResult<String> {
+/// The name that is meant: this one, that of the only remote, or the usual one.
+pub(super) fn named(remotes: &Remotes, name: Option<&str>) -> OpsResult<String> {
+    if let Some(name) = name {
+        return Ok(name.to_owned());
+    }
     let all = remotes.all()?;
     match &all[..] {
         [] => Err(OpsError::NoRemote),
@@ -133,13 +144,22 @@ pub fn remote_list(workspace: &Workspace) -> OpsResult<Vec<RemoteRow>> {
 /// Forgets a remote. What lies there stays.
 ///
 /// # Errors
-/// [`OpsError::UnknownRemote`].
+/// [`OpsError::UnknownRemote`]; [`OpsError::OnlyThere`] when contents of the history are there and not here, unless it is forced: then
+/// they are missing until the remote is added again.
 ///
 /// # Durability
 /// Durable on return.
-pub fn remote_remove(workspace: &Workspace, name: &str, host: &dyn Host) -> OpsResult<RemoteRow> {
+pub fn remote_remove(workspace: &Workspace, name: &str, is_forced: bool, host: &dyn Host) -> OpsResult<RemoteRow> {
     let remotes = Remotes::lock(workspace, host)?;
     let state = remotes.get(name)?;
+    let absent = Absent::of_remote(&remotes, name)?;
+    let mut contents = 0;
+    for id in absent.ids() {
+        contents += u64::from(!workspace.store.seems_to_contain(id)?);
+    }
+    if contents > 0 && !is_forced {
+        return Err(OpsError::OnlyThere { name: name.to_owned(), contents });
+    }
     remotes.remove(name)?;
     Ok(row(name, &state))
 }
