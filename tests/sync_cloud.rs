@@ -60,9 +60,11 @@ fn unique(test: &str) -> String {
 }
 
 /// Two machines, each with work of its own; in the end both have all of it.
-fn share(cloud: &Cloud) {
+fn share(cloud: &Cloud, how: &str) {
     let one = grow::history_with_large_file();
-    cloud.run(&one, &["remote", "add", &cloud.url]);
+    let undecided = one.run(cloud.command(&one, &["remote", "add", &cloud.url, "--json"])).expect(exit::USAGE);
+    assert_eq!(undecided.value()["error"]["code"], "encryption_undecided");
+    cloud.run(&one, &["remote", "add", &cloud.url, how]);
     let first = cloud.run(&one, &["sync"]).value();
     assert_eq!(first["sent"], 3, "{first}");
     let other = Sandbox::new();
@@ -92,7 +94,7 @@ fn race(cloud: &Cloud) {
     let first = Sandbox::new();
     first.write("base", "0");
     first.push();
-    cloud.run(&first, &["remote", "add", &cloud.url]);
+    cloud.run(&first, &["remote", "add", &cloud.url, "--no-encrypt"]);
     cloud.run(&first, &["sync"]);
     let machines: Vec<Sandbox> = (0..MACHINES).map(|_| Sandbox::new()).collect();
     std::thread::scope(|scope| {
@@ -118,7 +120,15 @@ fn race(cloud: &Cloud) {
 #[test]
 fn s3_shares_a_history() {
     if let Some(cloud) = Cloud::s3("s3_shares_a_history") {
-        share(&cloud);
+        share(&cloud, "--no-encrypt");
+    }
+}
+
+#[test]
+fn s3_shares_an_encrypted_history() {
+    if let Some(mut cloud) = Cloud::s3("s3_shares_an_encrypted_history") {
+        cloud.variables.push(("LUA_REMOTE_PASSPHRASE", "correct horse".to_owned()));
+        share(&cloud, "--encrypt");
     }
 }
 
@@ -132,7 +142,7 @@ fn s3_loses_nothing_in_a_race() {
 #[test]
 fn azure_shares_a_history() {
     if let Some(cloud) = Cloud::azure("azure_shares_a_history") {
-        share(&cloud);
+        share(&cloud, "--no-encrypt");
     }
 }
 

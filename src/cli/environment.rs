@@ -65,6 +65,16 @@ pub fn of_providers() -> Vec<(String, String)> {
     texts.filter(|(name, _)| is_of_provider(name)).collect()
 }
 
+/// The passphrase of encrypted remotes.
+pub fn remote_passphrase() -> Option<Vec<u8>> {
+    value_of("LUA_REMOTE_PASSPHRASE").map(OsString::into_encoded_bytes)
+}
+
+/// The passphrase that an encrypted remote is to have.
+pub fn remote_new_passphrase() -> Option<Vec<u8>> {
+    value_of("LUA_REMOTE_NEW_PASSPHRASE").map(OsString::into_encoded_bytes)
+}
+
 /// The time that tests want it to be, if they want one.
 pub fn test_now_ms() -> Result<Option<i64>, Failure> {
     let Some(text) = text_of(TEST_NOW_MS) else { return Ok(None) };

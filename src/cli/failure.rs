@@ -233,6 +233,25 @@ fn of_remote(error: &RemoteError) -> Verdict {
         RemoteError::IgnoresConditions => {
             says(Failed, "remote_ignores_conditions", "use other storage, or --single-writer if no second machine will ever write to it")
         }
+        RemoteError::KeyNeeded { .. } => says(
+            Usage,
+            "remote_key_needed",
+            "set LUA_REMOTE_PASSPHRASE, or name a key file: `{lua} remote check --key-file FILE` keeps its key on this machine",
+        ),
+        RemoteError::EncryptionUndecided { .. } => says(
+            Usage,
+            "encryption_undecided",
+            "--encrypt seals all that is sent with a passphrase (LUA_REMOTE_PASSPHRASE, or --key-file FILE); --no-encrypt sends it as it is",
+        ),
+        RemoteError::WrongKey => says(Failed, "remote_wrong_key", "`{lua} remote add URL --recovery-code` opens it without the passphrase"),
+        RemoteError::RecoveryCode => says(Usage, "recovery_code_mistyped", "it has 14 groups of four letters and digits"),
+        RemoteError::KeyDerivation { .. } => says(Failed, "key_derivation", "it takes 64 MiB of memory, or what the remote says"),
+        RemoteError::NotEncrypted => says(
+            Failed,
+            "remote_not_encrypted",
+            "an encrypted history begins at an address where there is none: `{lua} remote add NAME URL --encrypt`",
+        ),
+        RemoteError::Encrypted => says(Failed, "remote_encrypted", "`{lua} remote remove NAME` and `add` it again if that is meant"),
         RemoteError::Contended { .. } => says(Failed, "remote_contended", AGAIN),
         RemoteError::Disk(error) => of_disk(error),
     }

@@ -82,8 +82,9 @@ pub use settings::Settings;
 pub use snapshot::LikelySecret;
 pub use status::{Status, StatusOptions, status};
 pub use sync::{
-    AddOptions, BringOutcome, Drift, PullOptions, RemoteAccess, RemoteReport, RemoteRow, Renumbered, SyncDirection, SyncOptions,
-    SyncOutcome, pull, remote_add, remote_check, remote_list, remote_remove, restore_sources, sync, sync_check,
+    AddOptions, AddOutcome, BringOutcome, Drift, KeyChange, PullOptions, RemoteAccess, RemoteReport, RemoteRow, RemoteSecret, Renumbered,
+    SyncDirection, SyncOptions, SyncOutcome, pull, remote_add, remote_check, remote_key_change, remote_list, remote_recovery_code,
+    remote_remove, restore_sources, sync, sync_check,
 };
 pub use verify::{DamagedPath, RepairOutcome, VerifyOptions, VerifyOutcome, repair, verify};
 pub use workspace::Workspace;

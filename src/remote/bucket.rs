@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::RemoteResult;
+use super::{RemoteError, RemoteResult};
 
 /// What became of creating an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,11 +33,19 @@ pub trait Bucket: Send + Sync {
     /// As [`Bucket::create`].
     fn put(&self, key: &str, bytes: Vec<u8>) -> RemoteResult<()>;
 
-    /// The length of an object in bytes, if there is one.
-    fn size(&self, key: &str) -> RemoteResult<Option<u64>>;
+    /// Whether there is an object of so many bytes. What they are is not looked at.
+    fn is_there(&self, key: &str, bytes: u64) -> RemoteResult<bool>;
+
+    /// Names of the objects in a folder, in no order; of more than `names_max` is an error.
+    fn list(&self, folder: &str, names_max: usize) -> RemoteResult<Vec<String>>;
 
     /// Removes an object; one that is not there is no error.
     fn remove(&self, key: &str) -> RemoteResult<()>;
+}
+
+/// A folder has more in it than it may have.
+pub(super) fn too_many(folder: &str) -> RemoteError {
+    RemoteError::Damaged { key: format!("{folder}/"), why: "it has more in it than it may have".to_owned() }
 }
 
 /// What was asked of a storage.
@@ -78,7 +86,7 @@ impl Counted {
     }
 }
 
-impl Bucket for Counted {
+impl Bucket for std::sync::Arc<Counted> {
     fn get(&self, key: &str, bytes_max: usize) -> RemoteResult<Option<Vec<u8>>> {
         let found = self.count(0).get(key, bytes_max)?;
         self.received.fetch_add(found.as_ref().map_or(0, Vec::len) as u64, Ordering::Relaxed);
@@ -93,8 +101,12 @@ impl Bucket for Counted {
         self.count(bytes.len()).put(key, bytes)
     }
 
-    fn size(&self, key: &str) -> RemoteResult<Option<u64>> {
-        self.count(0).size(key)
+    fn is_there(&self, key: &str, bytes: u64) -> RemoteResult<bool> {
+        self.count(0).is_there(key, bytes)
+    }
+
+    fn list(&self, folder: &str, names_max: usize) -> RemoteResult<Vec<String>> {
+        self.count(0).list(folder, names_max)
     }
 
     fn remove(&self, key: &str) -> RemoteResult<()> {

@@ -11,6 +11,7 @@ use object_store::path::Path;
 use object_store::{BackoffConfig, ClientOptions, Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig};
 use tokio::runtime::Runtime;
 
+use super::bucket::too_many;
 use super::{Bucket, Creation, Environment, RemoteError, RemoteResult};
 use crate::limits::{REMOTE_RETRIES, REMOTE_TIMEOUT_MS};
 
@@ -138,12 +139,32 @@ impl Bucket for Cloud {
         self.put_as(key, bytes, PutMode::Overwrite).map_err(|error| failure("write", key, &error))
     }
 
-    fn size(&self, key: &str) -> RemoteResult<Option<u64>> {
+    fn is_there(&self, key: &str, bytes: u64) -> RemoteResult<bool> {
         match self.runtime.block_on(self.store.head(&self.path(key))) {
-            Ok(meta) => Ok(Some(meta.size)),
-            Err(Error::NotFound { .. }) => Ok(None),
+            Ok(meta) => Ok(meta.size == bytes),
+            Err(Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(failure("look at", key, &error)),
         }
+    }
+
+    fn list(&self, folder: &str, names_max: usize) -> RemoteResult<Vec<String>> {
+        let listing = async {
+            let (path, mut names) = (self.path(folder), Vec::new());
+            let mut found = self.store.list(Some(&path));
+            while let Some(object) = found.next().await {
+                let object = object.map_err(|error| failure("list", folder, &error))?;
+                // What lies in a folder below is none of ours.
+                let mut parts = object.location.prefix_match(&path).into_iter().flatten();
+                if let (Some(name), None) = (parts.next(), parts.next()) {
+                    names.push(name.as_ref().to_owned());
+                }
+                if names.len() > names_max {
+                    return Err(too_many(folder));
+                }
+            }
+            Ok(names)
+        };
+        self.runtime.block_on(listing)
     }
 
     fn remove(&self, key: &str) -> RemoteResult<()> {

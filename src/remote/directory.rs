@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::bucket::too_many;
 use super::{Bucket, Creation, RemoteError, RemoteResult};
 use crate::disk::{Dir, DiskError, RootOf};
 
@@ -76,8 +77,18 @@ impl Bucket for Directory {
         self.write(key, &bytes).map(drop)
     }
 
-    fn size(&self, key: &str) -> RemoteResult<Option<u64>> {
-        if_there(self.place(key, false).and_then(|(dir, name)| Ok(dir.open_store_file(name, false, false)?.bytes()?)))
+    fn is_there(&self, key: &str, bytes: u64) -> RemoteResult<bool> {
+        let found = if_there(self.place(key, false).and_then(|(dir, name)| Ok(dir.open_store_file(name, false, false)?.bytes()?)))?;
+        Ok(found == Some(bytes))
+    }
+
+    fn list(&self, folder: &str, names_max: usize) -> RemoteResult<Vec<String>> {
+        let names = if_there(self.root.open_dir(folder).and_then(|dir| dir.names()).map_err(RemoteError::from))?.unwrap_or_default();
+        if names.len() > names_max {
+            return Err(too_many(folder));
+        }
+        // Names that are not UTF-8 are none of ours.
+        Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
     }
 
     fn remove(&self, key: &str) -> RemoteResult<()> {

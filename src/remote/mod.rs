@@ -3,12 +3,15 @@
 //! | key | is | written |
 //! |---|---|---|
 //! | `format` | what this is, and the repository's id | once, if absent |
+//! | `keys/`, an id and a number | the master key of an encrypted remote, wrapped | once, if absent; removed when the passphrase changes |
 //! | `log/` and 16 digits | an entry of the log: [`crate::format::remote::RemoteEntry`] | once, if absent |
 //! | `packs/` and an id | a pack: [`crate::format::pack`] | any number of times, always the same bytes |
 //! | `probe/` and a number | a try whether the storage keeps its promises | removed again |
 //!
 //! Only one promise of the storage is built upon: of all who create a key that is not there, one succeeds. Nothing that is read is
 //! believed: packs are held against their ids, entries against their chain, and lengths against what was said before.
+//!
+//! In an encrypted remote all but `format` and `keys/` is sealed ([`seal`]), by a [`Bucket`] around another: nothing above it knows.
 //!
 //! [`Bucket`] is the storage, one implementation for each kind: `directory` without any dependency, and `cloud` (feature `remote`)
 //! for S3, Google and Azure, the only file with async in it. [`Remote`] is what lies in it.
@@ -22,6 +25,7 @@ mod error;
 mod log;
 mod packs;
 mod probe;
+mod seal;
 #[cfg(test)]
 mod tests;
 
@@ -30,3 +34,4 @@ pub use bucket::{Bucket, Creation, Traffic};
 pub use error::{RemoteError, RemoteResult};
 pub use log::{Appended, Found, Remote, Seen};
 pub use probe::probe;
+pub use seal::{MasterKey, Passphrase, Seal, change_key, key_below, unlock};

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use super::{Bucket, Remote, RemoteError, RemoteResult, Seen};
+use super::{Remote, RemoteError, RemoteResult, Seen};
 use crate::disk::{Dir, TempFile};
 use crate::format::pack::pack_id;
 use crate::format::remote::PackRef;
@@ -14,7 +14,7 @@ impl Remote {
     pub fn put_pack(&self, bytes: Vec<u8>, objects: u64) -> RemoteResult<PackRef> {
         let pack = PackRef { id: pack_id(&bytes), bytes: bytes.len() as u64, objects };
         let key = key_of(&pack);
-        let is_there = bytes.len() >= PACK_LOOK_FIRST_BYTES && self.bucket.size(&key)? == Some(pack.bytes);
+        let is_there = bytes.len() >= PACK_LOOK_FIRST_BYTES && self.bucket.is_there(&key, pack.bytes)?;
         if !is_there {
             self.bucket.put(&key, bytes)?;
         }

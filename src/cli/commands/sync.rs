@@ -1,8 +1,12 @@
 //! `remote`, `sync`, `pull`, `fetch`: one history on several machines.
 
-use lua_store::ops::{self, AddOptions, PullOptions, RemoteAccess, SyncDirection, SyncOptions, SyncOutcome, Workspace};
+use lua_store::ops::{
+    self, AddOptions, OpsError, PullOptions, RemoteAccess, RemoteSecret, SyncDirection, SyncOptions, SyncOutcome, Workspace,
+};
+use lua_store::remote::RemoteError;
 
-use crate::cli::args::{FetchArgs, PullArgs, RemoteAddArgs, RemoteCheckArgs, RemoteCommand, RemoteRemoveArgs, SyncArgs};
+use super::remote_key;
+use crate::cli::args::{FetchArgs, PullArgs, RemoteAddArgs, RemoteCheckArgs, RemoteCommand, RemoteKeyCommand, RemoteRemoveArgs, SyncArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::session::Session;
@@ -16,12 +20,16 @@ pub fn remote(session: &Session, command: RemoteCommand) -> Outcome {
         RemoteCommand::List => list(session),
         RemoteCommand::Remove(args) => remove(session, &args),
         RemoteCommand::Check(args) => check_remote(session, &args),
+        RemoteCommand::Key(RemoteKeyCommand::Change(args)) => remote_key::change(session, &args),
+        RemoteCommand::Key(RemoteKeyCommand::Show(args)) => remote_key::show(session, &args),
     }
 }
 
 /// What is needed to reach remotes.
 pub fn access() -> RemoteAccess {
-    RemoteAccess { environment: environment::of_providers(), state_folder: environment::state_folder(), agrees: false }
+    let (environment, state_folder) = (environment::of_providers(), environment::state_folder());
+    let secret = environment::remote_passphrase().map(RemoteSecret::passphrase);
+    RemoteAccess { environment, state_folder, secret, ..RemoteAccess::default() }
 }
 
 fn add(session: &Session, args: RemoteAddArgs) -> Outcome {
@@ -30,9 +38,24 @@ fn add(session: &Session, args: RemoteAddArgs) -> Outcome {
     let (first, second) = (words.next().unwrap_or_default(), words.next());
     let (name, url) = second.map_or_else(|| (DEFAULT_NAME.to_owned(), first.clone()), |url| (first.clone(), url));
     let url = if url.contains("://") { url } else { session.folder().join(url).to_string_lossy().into_owned() };
-    let options = AddOptions { name, url, single_writer: args.single_writer, must_exist: false };
-    let row = ops::remote_add(&workspace, &options, &access(), session.host())?;
-    session.answer(|| json::sync::remote(&row), |page| render::sync::put_added(page, &row))?;
+    let encrypt = (args.encrypt || args.no_encrypt).then_some(args.encrypt);
+    let mut options = AddOptions { name, url, single_writer: args.single_writer, must_exist: false, encrypt };
+    let mut access = RemoteAccess { secret: remote_key::given(&args.key)?, ..access() };
+    if options.encrypt == Some(true) {
+        access.secret = remote_key::or_new(session, access.secret)?;
+    }
+    let add = |options: &AddOptions, access| {
+        remote_key::with_key(session, access, |access| ops::remote_add(&workspace, options, access, session.host()))
+    };
+    let outcome = match add(&options, access.clone()) {
+        Err(Failure::Ops(OpsError::Remote(RemoteError::EncryptionUndecided { .. }))) if prompt::can_ask(session) => {
+            options.encrypt = Some(prompt::confirm("Encrypt what is sent? Without it whoever reads the storage reads it all.").is_ok());
+            access.secret = if options.encrypt == Some(true) { remote_key::or_new(session, access.secret)? } else { access.secret };
+            add(&options, access)
+        }
+        other => other,
+    }?;
+    session.answer(|| json::sync::added(&outcome), |page| render::sync::put_added(page, &outcome))?;
     Ok(Exit::Done)
 }
 
@@ -49,8 +72,11 @@ fn remove(session: &Session, args: &RemoteRemoveArgs) -> Outcome {
 }
 
 fn check_remote(session: &Session, args: &RemoteCheckArgs) -> Outcome {
-    let access = RemoteAccess { agrees: args.agree, ..access() };
-    let report = ops::remote_check(&session.open()?, args.name.as_deref(), &access, session.host())?;
+    let secret = remote_key::given(&args.key)?;
+    let access = RemoteAccess { agrees: args.agree, keeps_key: true, secret, ..access() };
+    let workspace = session.open()?;
+    let report =
+        remote_key::with_key(session, access, |access| ops::remote_check(&workspace, args.name.as_deref(), access, session.host()))?;
     session.answer(|| json::sync::report(&report), |page| render::sync::put_report(page, &report))?;
     Ok(Exit::Done)
 }
@@ -69,7 +95,7 @@ pub fn sync(session: &Session, args: SyncArgs) -> Outcome {
 
 /// Syncs and answers.
 fn exchange(session: &Session, workspace: &mut Workspace, options: &SyncOptions) -> Outcome {
-    let outcome = ops::sync(workspace, options, &access(), session.host())?;
+    let outcome = remote_key::with_key(session, access(), |access| ops::sync(workspace, options, access, session.host()))?;
     answer(session, &outcome, None)
 }
 
@@ -83,7 +109,9 @@ fn answer(session: &Session, outcome: &SyncOutcome, brought: Option<&ops::BringO
 }
 
 fn drift(session: &Session, args: &SyncArgs) -> Outcome {
-    let drift = ops::sync_check(&mut session.open()?, args.remote.as_deref(), &access(), session.host())?;
+    let mut workspace = session.open()?;
+    let check = |access: &RemoteAccess| ops::sync_check(&mut workspace, args.remote.as_deref(), access, session.host());
+    let drift = remote_key::with_key(session, access(), check)?;
     session.answer(|| json::sync::drift(&drift, args.dry_run), |page| render::sync::put_drift(page, &drift))?;
     Ok(if args.check && !drift.is_none() { Exit::Failed } else { Exit::Done })
 }
@@ -96,7 +124,7 @@ pub fn pull(session: &Session, args: PullArgs) -> Outcome {
     }
     let PullArgs { version, force, remote, by } = args;
     let options = PullOptions { remote, version, by: environment::author(by), join: force };
-    let (outcome, brought) = ops::pull(&mut workspace, &options, &access(), session.host())?;
+    let (outcome, brought) = remote_key::with_key(session, access(), |access| ops::pull(&mut workspace, &options, access, session.host()))?;
     answer(session, &outcome, brought.as_ref())
 }
 
@@ -108,7 +136,8 @@ pub fn fetch(session: &Session, args: FetchArgs) -> Outcome {
 
 /// Sends what was just pushed. The version is recorded whatever comes of it.
 pub fn after_push(session: &Session, workspace: &mut Workspace) -> Result<SyncOutcome, Failure> {
-    let outcome = ops::sync(workspace, &SyncOptions::default(), &access(), session.host())?;
+    let sync = |access: &RemoteAccess| ops::sync(workspace, &SyncOptions::default(), access, session.host());
+    let outcome = remote_key::with_key(session, access(), sync)?;
     session.answer_in_words(|page| render::sync::put(page, &outcome, None, session.elapsed()))?;
     session.tell_in_words(render::sync::lines(&outcome, None));
     Ok(outcome)

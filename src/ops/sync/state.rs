@@ -29,6 +29,9 @@ pub struct RemoteState {
     /// The user has said that only one machine writes to it, because its storage does not keep two apart.
     #[serde(default)]
     pub single_writer: bool,
+    /// What lies there is encrypted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub encrypted: bool,
     /// Number of the last entry of its log that was seen.
     pub entry: u64,
     entry_id: String,
@@ -41,10 +44,10 @@ pub struct RemoteState {
 
 impl RemoteState {
     /// A remote of which nothing was seen yet.
-    pub fn new(url: &str, repository: String, single_writer: bool) -> Self {
+    pub fn new(url: &str, repository: String, single_writer: bool, encrypted: bool) -> Self {
         let none = ObjectId::ZERO.to_string();
         let (url, format) = (url.to_owned(), FORMAT_VERSION);
-        Self { format, url, repository, single_writer, entry: 0, entry_id: none.clone(), record: 0, record_id: none, local: 0 }
+        Self { format, url, repository, single_writer, encrypted, entry: 0, entry_id: none.clone(), record: 0, record_id: none, local: 0 }
     }
 
     /// The last entry that was seen.
