@@ -151,6 +151,8 @@ pub const KDF_PASSES_MAX: u32 = 16;
 pub const KDF_LANES_MAX: u32 = 16;
 /// Most memory times passes, in KiB: a few seconds.
 pub const KDF_WORK_KIB_MAX: u64 = 4 << 20;
+/// How much is read of a file with profiles of Amazon's tools, in bytes.
+pub const PROFILE_FILE_BYTES_MAX: u64 = 1 << 20;
 /// Largest key file, in bytes.
 pub const KEY_FILE_BYTES_MAX: u64 = 1 << 20;
 /// Most wrapped keys that a remote may list; a change of the key leaves one.

@@ -133,6 +133,27 @@ fn s3_shares_an_encrypted_history() {
 }
 
 #[test]
+fn s3_is_reached_as_a_profile_says() {
+    let Some(cloud) = Cloud::s3("s3_is_reached_as_a_profile_says") else { return };
+    let endpoint = &cloud.variables[0].1;
+    let sandbox = Sandbox::new();
+    sandbox.write("file", "1");
+    sandbox.push();
+    std::fs::create_dir(sandbox.outside("home/.aws")).unwrap();
+    std::fs::write(sandbox.outside("home/.aws/config"), format!("[profile lab]\nregion = us-east-1\nendpoint_url = {endpoint}\n")).unwrap();
+    std::fs::write(sandbox.outside("home/.aws/credentials"), "[lab]\naws_access_key_id = key\naws_secret_access_key = secret\n").unwrap();
+    let with = |profile: &str| {
+        let variables = vec![("AWS_PROFILE", profile.to_owned()), ("AWS_ALLOW_HTTP", "true".to_owned())];
+        Cloud { url: cloud.url.clone(), variables }
+    };
+    let words = ["remote", "add", &cloud.url, "--no-encrypt"];
+    let run = sandbox.run(with("nobody").command(&sandbox, &[&words[..], &["--json"]].concat())).expect(exit::USAGE);
+    assert_eq!(run.value()["error"]["code"], "aws_profile");
+    with("lab").run(&sandbox, &words);
+    assert_eq!(with("lab").run(&sandbox, &["sync"]).value()["sent"], 1);
+}
+
+#[test]
 fn s3_loses_nothing_in_a_race() {
     if let Some(cloud) = Cloud::s3("s3_loses_nothing_in_a_race") {
         race(&cloud);

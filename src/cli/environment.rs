@@ -58,9 +58,9 @@ pub fn state_folder() -> Option<PathBuf> {
     base.or_else(|| home().map(|home| home.join(".local/state"))).map(|base| base.join("lua-store"))
 }
 
-/// The variables of the providers of object storage.
+/// The variables of the providers of object storage, and where their tools keep their files.
 pub fn of_providers() -> Vec<(String, String)> {
-    let is_of_provider = |name: &str| ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|prefix| name.starts_with(prefix));
+    let is_of_provider = |name: &str| name == "HOME" || ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|prefix| name.starts_with(prefix));
     let texts = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     texts.filter(|(name, _)| is_of_provider(name)).collect()
 }

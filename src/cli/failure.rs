@@ -216,8 +216,17 @@ fn of_remote(error: &RemoteError) -> Verdict {
     match error {
         RemoteError::Address { .. } => says(Usage, "bad_remote_address", "for example s3://bucket/prefix or file:///mnt/nas/histories"),
         RemoteError::NotBuilt => says(Usage, "remote_not_built", "install {lua} with the feature `remote`"),
+        RemoteError::Profile { .. } => says(
+            Usage,
+            "aws_profile",
+            "AWS_PROFILE names another one; `aws configure export-credentials --format env` prints variables that are understood",
+        ),
         RemoteError::Unreachable { .. } => says(Failed, "remote_unreachable", "nothing was lost; run it again when it can be reached"),
-        RemoteError::Denied { .. } => says(Failed, "remote_denied", "credentials come from the environment: AWS_*, GOOGLE_*, AZURE_*"),
+        RemoteError::Denied { .. } => says(
+            Failed,
+            "remote_denied",
+            "credentials come from AWS_*, GOOGLE_*, AZURE_* in the environment, ~/.aws, and gcloud's and az's own files",
+        ),
         RemoteError::Empty => says(Failed, "remote_empty", "`{lua} remote add` begins a history there"),
         RemoteError::OtherRepository { .. } => {
             says(Failed, "remote_other", "`{lua} remote remove NAME` and `add` it again if that is meant")

@@ -11,6 +11,7 @@ use object_store::path::Path;
 use object_store::{BackoffConfig, ClientOptions, Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig};
 use tokio::runtime::Runtime;
 
+use super::aws_profile::complete;
 use super::bucket::too_many;
 use super::{Bucket, Creation, Environment, RemoteError, RemoteResult};
 use crate::limits::{REMOTE_RETRIES, REMOTE_TIMEOUT_MS};
@@ -28,6 +29,7 @@ impl Cloud {
         let unusable = |why: String| RemoteError::Address { why };
         let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
         let prefix = rest.split_once('/').map_or(String::new(), |(_, prefix)| format!("{prefix}/"));
+        let environment = if address.starts_with("s3://") { &complete(environment)? } else { environment };
         let store = store(address, environment).map_err(|error| unusable(error.to_string()))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         Ok(Self { store, prefix, runtime: runtime.map_err(|error| unusable(error.to_string()))? })

@@ -17,6 +17,14 @@ pub enum RemoteError {
         /// What is wrong.
         why: String,
     },
+    /// A profile of Amazon's tools cannot be used.
+    #[error("the AWS profile {name:?} cannot be used: {why}")]
+    Profile {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
     /// This program was built without what the address needs.
     #[error("this program was built without remotes in object storage; only file:// is in it")]
     NotBuilt,

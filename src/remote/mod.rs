@@ -17,6 +17,8 @@
 //! for S3, Google and Azure, the only file with async in it. [`Remote`] is what lies in it.
 
 mod address;
+#[cfg(feature = "remote")]
+mod aws_profile;
 mod bucket;
 #[cfg(feature = "remote")]
 mod cloud;

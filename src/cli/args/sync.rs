@@ -60,8 +60,8 @@ pub struct KeyArgs {
 
 /// Share the history with a remote: a bucket, or a directory
 ///
-/// A history that is there is joined; where there is none one begins. Credentials come from where the provider's own tools have them
-/// in the environment (AWS_*, GOOGLE_*, AZURE_*); none are kept. It is tried whether the storage keeps two writers apart.
+/// A history that is there is joined; where there is none one begins. Credentials come from where the provider's own tools have
+/// them: AWS_* and the profiles in ~/.aws (AWS_PROFILE), GOOGLE_* and gcloud's file for applications, AZURE_*; none are kept. It is tried whether the storage keeps two writers apart.
 ///
 /// A new history is encrypted with --encrypt: contents, names, messages and ids are sealed under a passphrase, and a recovery code is
 /// printed. In a directory it is not unless that is asked for; for other storage it must be said.
