@@ -133,6 +133,8 @@ pub const REMOTE_TRANSFERS: usize = 8;
 pub const REMOTE_APPEND_TRIES: u32 = 200;
 /// A request to a remote fails after this long without an answer, in milliseconds.
 pub const REMOTE_TIMEOUT_MS: u64 = 30_000;
+/// How often a transfer that waits for a bandwidth limit looks whether the user wants to stop, in milliseconds.
+pub const PACE_POLL_MS: u64 = 50;
 /// How often a request is tried again that failed for a reason which may pass.
 pub const REMOTE_RETRIES: usize = 5;
 /// From this size on a pack is looked for in the remote before it is sent, in bytes: an interrupted sync may have sent it.

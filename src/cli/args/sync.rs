@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use lua_store::ops::Revision;
 
-use super::value::parse_revision;
+use super::value::{parse_rate, parse_revision};
 
 /// `remote …`
 #[derive(Debug, Subcommand)]
@@ -110,7 +110,9 @@ pub struct RemoteCheckArgs {
 /// Others' versions come first. Versions that only this machine has are sent, and get other numbers if others were faster; each is
 /// named. Without --pull no file of the workspace is touched.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  {lua} sync\n  {lua} sync --check || echo \"something is not shared\"\n  {lua} sync --pull --force")]
+#[command(
+    after_help = "Examples:\n  {lua} sync\n  {lua} sync --check || echo \"something is not shared\"\n  {lua} sync --pull --force\n  {lua} sync --limit 2MB/s"
+)]
 pub struct SyncArgs {
     /// Only send; others' versions come all the same, because numbers depend on them
     #[arg(long, conflicts_with = "pull")]
@@ -130,6 +132,9 @@ pub struct SyncArgs {
     /// The remote; else the only one, or origin
     #[arg(long, value_name = "NAME")]
     pub remote: Option<String>,
+    /// Send and receive at most so many bytes in a second on average, as in 500kB/s
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub limit: Option<u64>,
     /// Who changes the workspace
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,
@@ -150,6 +155,9 @@ pub struct PullArgs {
     /// The remote; else the only one, or origin
     #[arg(long, value_name = "NAME")]
     pub remote: Option<String>,
+    /// Send and receive at most so many bytes in a second on average, as in 500kB/s
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub limit: Option<u64>,
     /// Who changes the workspace
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,
@@ -164,4 +172,7 @@ pub struct FetchArgs {
     /// The remote; else the only one, or origin
     #[arg(long, value_name = "NAME")]
     pub remote: Option<String>,
+    /// Send and receive at most so many bytes in a second on average, as in 500kB/s
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub limit: Option<u64>,
 }

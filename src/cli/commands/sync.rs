@@ -3,14 +3,14 @@
 use lua_store::ops::{
     self, AddOptions, OpsError, PullOptions, RemoteAccess, RemoteSecret, SyncDirection, SyncOptions, SyncOutcome, Workspace,
 };
-use lua_store::remote::RemoteError;
+use lua_store::remote::{Pace, RemoteError};
 
 use super::remote_key;
 use crate::cli::args::{FetchArgs, PullArgs, RemoteAddArgs, RemoteCheckArgs, RemoteCommand, RemoteKeyCommand, RemoteRemoveArgs, SyncArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::session::Session;
-use crate::cli::{environment, json, prompt, render};
+use crate::cli::{environment, json, prompt, render, signals};
 
 const DEFAULT_NAME: &str = "origin";
 
@@ -30,6 +30,12 @@ pub fn access() -> RemoteAccess {
     let (environment, state_folder) = (environment::of_providers(), environment::state_folder());
     let secret = environment::remote_passphrase().map(RemoteSecret::passphrase);
     RemoteAccess { environment, state_folder, secret, ..RemoteAccess::default() }
+}
+
+/// As [`access`], and not faster than this.
+fn access_at(limit: Option<u64>) -> RemoteAccess {
+    let pace = limit.map(|bytes_per_second| Pace { bytes_per_second, hurry: &signals::CANCEL });
+    RemoteAccess { pace, ..access() }
 }
 
 fn add(session: &Session, args: RemoteAddArgs) -> Outcome {
@@ -86,16 +92,16 @@ pub fn sync(session: &Session, args: SyncArgs) -> Outcome {
         return drift(session, &args);
     }
     if args.pull {
-        return pull(session, PullArgs { version: None, force: args.force, remote: args.remote, by: args.by });
+        return pull(session, PullArgs { version: None, force: args.force, remote: args.remote, limit: args.limit, by: args.by });
     }
     let mut workspace = session.open()?;
     let options = SyncOptions { remote: args.remote, direction: SyncDirection::Both, join: args.force };
-    exchange(session, &mut workspace, &options)
+    exchange(session, &mut workspace, &options, args.limit)
 }
 
 /// Syncs and answers.
-fn exchange(session: &Session, workspace: &mut Workspace, options: &SyncOptions) -> Outcome {
-    let outcome = remote_key::with_key(session, access(), |access| ops::sync(workspace, options, access, session.host()))?;
+fn exchange(session: &Session, workspace: &mut Workspace, options: &SyncOptions, limit: Option<u64>) -> Outcome {
+    let outcome = remote_key::with_key(session, access_at(limit), |access| ops::sync(workspace, options, access, session.host()))?;
     answer(session, &outcome, None)
 }
 
@@ -122,16 +128,17 @@ pub fn pull(session: &Session, args: PullArgs) -> Outcome {
     if !args.force {
         prompt::confirm("Receive versions and bring one into the workspace, with what is unsaved recorded first?")?;
     }
-    let PullArgs { version, force, remote, by } = args;
+    let PullArgs { version, force, remote, limit, by } = args;
     let options = PullOptions { remote, version, by: environment::author(by), join: force };
-    let (outcome, brought) = remote_key::with_key(session, access(), |access| ops::pull(&mut workspace, &options, access, session.host()))?;
+    let (outcome, brought) =
+        remote_key::with_key(session, access_at(limit), |access| ops::pull(&mut workspace, &options, access, session.host()))?;
     answer(session, &outcome, brought.as_ref())
 }
 
 pub fn fetch(session: &Session, args: FetchArgs) -> Outcome {
     let mut workspace = session.open()?;
     let options = SyncOptions { remote: args.remote, direction: SyncDirection::Fetch, join: false };
-    exchange(session, &mut workspace, &options)
+    exchange(session, &mut workspace, &options, args.limit)
 }
 
 /// Sends what was just pushed. The version is recorded whatever comes of it.

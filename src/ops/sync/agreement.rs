@@ -6,7 +6,7 @@ use std::path::Path;
 use super::state::RemoteState;
 use crate::disk::{Dir, DiskError, RootOf};
 use crate::ops::{OpsError, OpsResult};
-use crate::remote::Environment;
+use crate::remote::{Environment, Pace};
 
 const FILE: &str = "remotes-agreed";
 const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -22,6 +22,8 @@ pub struct RemoteAccess {
     pub agrees: bool,
     /// What opens an encrypted remote; else the key that this machine keeps.
     pub secret: Option<super::RemoteSecret>,
+    /// How fast versions may be sent and fetched.
+    pub pace: Option<Pace>,
     /// A key that is opened with it is kept on this machine.
     pub keeps_key: bool,
 }

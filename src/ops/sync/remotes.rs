@@ -8,7 +8,7 @@ use super::{DEFAULT_NAME, keys, seen_of};
 use crate::format::remote::{RemoteFormat, RepositoryId};
 use crate::limits::REMOTE_ROUND_ENTRIES;
 use crate::ops::{Host, OpsError, OpsResult, Workspace};
-use crate::remote::{Address, Bucket, MasterKey, Remote, RemoteError, Seal, probe};
+use crate::remote::{Address, Bucket, MasterKey, Paced, Remote, RemoteError, Seal, probe};
 
 /// A remote to be added.
 #[derive(Clone, Debug, Default)]
@@ -102,6 +102,10 @@ impl Open {
     pub fn reach(remotes: &Remotes, name: &str, state: &RemoteState, access: &RemoteAccess) -> OpsResult<(Box<dyn Bucket>, RepositoryId)> {
         require(access, state)?;
         let bucket = Address::parse(&state.url, Path::new("/"))?.open(&access.environment, false)?;
+        let bucket = match access.pace {
+            Some(pace) => Box::new(Paced::new(bucket, pace)),
+            None => bucket,
+        };
         let unusable = |_| OpsError::Settings { path: remotes.path_of(name), why: "the repository's id is malformed".to_owned() };
         Ok((bucket, state.repository.parse().map_err(unusable)?))
     }

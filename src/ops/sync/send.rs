@@ -122,13 +122,16 @@ fn send_packs(store: &Store, parts: &Parts<'_>, base: Option<&ObjectId>, remote:
     let set: HashSet<(ObjectKind, ObjectId)> = wanted.iter().copied().collect();
     let is_there = |id: &ObjectId| parts.former.contains(id) || around.contains(id);
     let mut packer = Packer::new(store, set, &is_there)?;
-    let uploads = Uploads { remote, host, done: Mutex::new(Vec::new()), bytes: AtomicU64::new(0) };
+    let uploads = Uploads { remote, host, done: Mutex::new(Vec::new()), bytes: AtomicU64::new(0), likely: AtomicU64::new(0) };
     let (queue, packs) = crossbeam_channel::bounded::<(usize, Vec<u8>, u64)>(1);
     let packed = std::thread::scope(|scope| -> OpsResult<()> {
         let mut threads = 0;
         let mut number = 0;
-        let mut hand_over = |pack: Option<(Vec<u8>, u64)>| {
+        let mut handed_over = 0;
+        let mut hand_over = |pack: Option<(Vec<u8>, u64)>, objects_so_far: usize| {
             let Some((bytes, objects)) = pack else { return Ok(()) };
+            handed_over += bytes.len() as u64;
+            uploads.expect(handed_over, objects_so_far, wanted.len());
             refuse_cancelled(host)?;
             if threads < REMOTE_TRANSFERS / 2 {
                 threads += 1;
@@ -142,13 +145,13 @@ fn send_packs(store: &Store, parts: &Parts<'_>, base: Option<&ObjectId>, remote:
             number += 1;
             Ok(())
         };
-        let handed_over = wanted.iter().try_for_each(|(kind, id)| {
+        let packed = wanted.iter().enumerate().try_for_each(|(before, (kind, id))| {
             let full = packer.add(*kind, id).map_err(crate::ops::OpsError::from)?;
-            hand_over(full)
+            hand_over(full, before)
         });
-        let handed_over = handed_over.and_then(|()| hand_over(packer.finish()));
+        let packed = packed.and_then(|()| hand_over(packer.finish(), wanted.len()));
         drop(queue);
-        handed_over
+        packed
     });
     packed?;
     uploads.finish()
@@ -159,13 +162,25 @@ struct Uploads<'a> {
     host: &'a dyn Host,
     done: Mutex<Vec<(usize, RemoteResult<PackRef>)>>,
     bytes: AtomicU64,
+    /// How many bytes it will likely be, if the rest is as large as what was packed.
+    likely: AtomicU64,
 }
 
 impl Uploads<'_> {
+    /// So many bytes were packed, of so many of all objects.
+    fn expect(&self, bytes: u64, objects: usize, all: usize) {
+        let likely = u128::from(bytes) * all as u128 / objects.max(1) as u128;
+        self.likely.store(u64::try_from(likely).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
     fn send(&self, (number, bytes, objects): (usize, Vec<u8>, u64)) {
         let length = bytes.len() as u64;
         let sent = self.remote.put_pack(bytes, objects);
-        self.host.progress(Phase::Sending, self.bytes.fetch_add(length, Ordering::Relaxed) + length, None);
+        self.host.progress(
+            Phase::Sending,
+            self.bytes.fetch_add(length, Ordering::Relaxed) + length,
+            Some(self.likely.load(Ordering::Relaxed)),
+        );
         self.done().push((number, sent));
     }
 
