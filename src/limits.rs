@@ -137,6 +137,10 @@ pub const REMOTE_TIMEOUT_MS: u64 = 30_000;
 pub const PACE_POLL_MS: u64 = 50;
 /// How often a request is tried again that failed for a reason which may pass.
 pub const REMOTE_RETRIES: usize = 5;
+/// How often a request is tried again whose answer broke off, or which the storage says collides with another.
+pub const REMOTE_REPEATS: usize = 3;
+/// Pause before that, in milliseconds.
+pub const REMOTE_REPEAT_MS: u64 = 50;
 /// From this size on a pack is looked for in the remote before it is sent, in bytes: an interrupted sync may have sent it.
 pub const PACK_LOOK_FIRST_BYTES: usize = 256 << 10;
 /// A sealed object is made of segments of this many bytes, so that a part of it can be read.

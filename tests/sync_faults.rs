@@ -49,6 +49,9 @@ impl Place {
     fn try_run(&self, proxy: &FaultProxy, machine: &Sandbox, words: &[&str]) -> bool {
         let run = machine.try_run(self.command(&proxy.url(), machine, words), Duration::from_secs(240));
         let run = run.unwrap_or_else(|error| panic!("{error}"));
+        if run.code != exit::OK {
+            println!("{}", run.stdout);
+        }
         let code = if run.code == exit::OK { String::new() } else { run.value()["error"]["code"].to_string() };
         assert!(["", "\"remote_unreachable\"", "\"remote_contended\""].contains(&code.as_str()), "{run}");
         run.code == exit::OK
@@ -131,5 +134,17 @@ fn four_machines_lose_nothing_to_faults() {
         let (done, struck) = race(&place, clients, rounds, number("LUA_FAULT_PERCENT", 15), None);
         println!("{} of {} syncs acknowledged; {struck:?}", done.acknowledged, done.syncs);
         assert!(struck.values().sum::<usize>() >= clients, "{struck:?}");
+    }
+}
+
+#[test]
+#[ignore = "takes half a minute"]
+fn each_fault_alone_loses_nothing() {
+    for fault in Fault::OF_WRITES {
+        if let Some(place) = Place::new("each_fault_alone_loses_nothing") {
+            let (done, struck) = race(&place, 2, 4, 30, Some(fault));
+            println!("{} of {} syncs acknowledged; {struck:?}", done.acknowledged, done.syncs);
+            assert!(2 * done.acknowledged >= done.syncs, "{fault:?} passes: what is asked again is answered");
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
+use object_store::client::{HttpError, HttpErrorKind};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::path::Path;
 use object_store::{BackoffConfig, ClientOptions, Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig};
@@ -14,7 +15,7 @@ use tokio::runtime::Runtime;
 use super::aws_profile::complete;
 use super::bucket::too_many;
 use super::{Bucket, Creation, Environment, RemoteError, RemoteResult};
-use crate::limits::{REMOTE_RETRIES, REMOTE_TIMEOUT_MS};
+use crate::limits::{REMOTE_REPEAT_MS, REMOTE_REPEATS, REMOTE_RETRIES, REMOTE_TIMEOUT_MS};
 
 /// A bucket, or a prefix in one.
 pub struct Cloud {
@@ -39,9 +40,9 @@ impl Cloud {
         Path::from(format!("{}{key}", self.prefix))
     }
 
-    fn put_as(&self, key: &str, bytes: Vec<u8>, mode: PutMode) -> Result<(), Error> {
+    fn put_as(&self, key: &str, bytes: PutPayload, mode: PutMode) -> Result<(), Error> {
         let options = PutOptions { mode, ..PutOptions::default() };
-        self.runtime.block_on(self.store.put_opts(&self.path(key), PutPayload::from(bytes), options)).map(drop)
+        self.runtime.block_on(self.store.put_opts(&self.path(key), bytes, options)).map(drop)
     }
 
     async fn read(&self, key: &str, bytes_max: usize) -> Result<Vec<u8>, ReadError> {
@@ -60,6 +61,29 @@ impl Cloud {
         }
         Ok(bytes)
     }
+}
+
+/// Asks again, a few times, as long as it fails in a way that may pass.
+fn repeated<T, E>(ask: impl Fn() -> Result<T, E>, may_pass: impl Fn(&E) -> bool) -> Result<T, E> {
+    for _ in 0..REMOTE_REPEATS {
+        match ask() {
+            Err(error) if may_pass(&error) => std::thread::sleep(Duration::from_millis(REMOTE_REPEAT_MS)),
+            other => return other,
+        }
+    }
+    ask()
+}
+
+/// Whether an answer broke off. The library below does not ask again once one has begun.
+fn broke_off(error: &Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<HttpError>() {
+            return !matches!(error.kind(), HttpErrorKind::Connect | HttpErrorKind::Timeout);
+        }
+        source = error.source();
+    }
+    false
 }
 
 enum ReadError {
@@ -121,7 +145,8 @@ fn failure(action: &'static str, key: &str, error: &Error) -> RemoteError {
 
 impl Bucket for Cloud {
     fn get(&self, key: &str, bytes_max: usize) -> RemoteResult<Option<Vec<u8>>> {
-        match self.runtime.block_on(self.read(key, bytes_max)) {
+        let read = || self.runtime.block_on(self.read(key, bytes_max));
+        match repeated(read, |error| matches!(error, ReadError::Store(error) if broke_off(error))) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(ReadError::Store(Error::NotFound { .. })) => Ok(None),
             Err(ReadError::Store(error)) => Err(failure("read", key, &error)),
@@ -130,7 +155,7 @@ impl Bucket for Cloud {
     }
 
     fn create(&self, key: &str, bytes: &[u8]) -> RemoteResult<Creation> {
-        match self.put_as(key, bytes.to_vec(), PutMode::Create) {
+        match self.put_as(key, PutPayload::from(bytes.to_vec()), PutMode::Create) {
             Ok(()) => Ok(Creation::Created),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(Creation::Exists),
             Err(error) => Err(failure("create", key, &error)),
@@ -138,11 +163,14 @@ impl Bucket for Cloud {
     }
 
     fn put(&self, key: &str, bytes: Vec<u8>) -> RemoteResult<()> {
-        self.put_as(key, bytes, PutMode::Overwrite).map_err(|error| failure("write", key, &error))
+        // Without a condition, so that a refusal for one can only mean that somebody writes the same at the same time.
+        let may_pass = |error: &Error| matches!(error, Error::AlreadyExists { .. } | Error::Precondition { .. }) || broke_off(error);
+        let bytes = PutPayload::from(bytes);
+        repeated(|| self.put_as(key, bytes.clone(), PutMode::Overwrite), may_pass).map_err(|error| failure("write", key, &error))
     }
 
     fn is_there(&self, key: &str, bytes: u64) -> RemoteResult<bool> {
-        match self.runtime.block_on(self.store.head(&self.path(key))) {
+        match repeated(|| self.runtime.block_on(self.store.head(&self.path(key))), broke_off) {
             Ok(meta) => Ok(meta.size == bytes),
             Err(Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(failure("look at", key, &error)),

@@ -9,7 +9,7 @@ use super::{Bucket, Creation, RemoteError, RemoteResult};
 use crate::format::record::Record;
 use crate::format::remote::{PackRef, RemoteEntry, RemoteFormat, RepositoryId};
 use crate::id::ObjectId;
-use crate::limits::{REMOTE_ENTRY_BYTES_MAX, REMOTE_TRANSFERS};
+use crate::limits::{REMOTE_ENTRY_BYTES_MAX, REMOTE_REPEATS, REMOTE_TRANSFERS};
 
 const FORMAT: &str = "format";
 const FORMAT_BYTES_MAX: usize = 1024;
@@ -197,18 +197,30 @@ impl Remote {
         let number = seen.number + 1;
         let entry = RemoteEntry { repository: self.repository, number, previous: seen.id, nonce: random(), records, packs };
         let (key, bytes) = (key_of(number), entry.encode());
-        let is_created = match self.bucket.create(&key, &bytes) {
-            Ok(creation) => creation == Creation::Created,
-            // It may have been made by this very request, or by one that was repeated below us.
-            Err(error) if error.is_ambiguous() => match self.bucket.get(&key, REMOTE_ENTRY_BYTES_MAX)? {
-                None => return Err(error),
-                Some(found) => found == bytes,
-            },
-            Err(error) => return Err(error),
-        };
-        let is_ours = is_created || self.bucket.get(&key, REMOTE_ENTRY_BYTES_MAX)?.is_some_and(|found| found == bytes);
+        let is_ours = self.create(&key, &bytes)?;
         let seen = Seen { number, id: RemoteEntry::id_of(&bytes), record_sequence: last.0, record_id: last.1 };
         Ok(if is_ours { Appended::Done(seen) } else { Appended::Taken })
+    }
+}
+
+impl Remote {
+    /// Creates an object that no other writer makes with the same bytes; whether it is the one that is there. What was asked may be
+    /// carried out late or twice: that changes nothing, so it may be asked again.
+    fn create(&self, key: &str, bytes: &[u8]) -> RemoteResult<bool> {
+        for repeat in 0.. {
+            match self.bucket.create(key, bytes) {
+                Ok(Creation::Created) => break,
+                // It may have been made by this very request, or by one that was repeated below us.
+                Ok(Creation::Exists) => return Ok(self.bucket.get(key, REMOTE_ENTRY_BYTES_MAX)?.is_some_and(|found| found == bytes)),
+                Err(error) if error.is_ambiguous() => match self.bucket.get(key, REMOTE_ENTRY_BYTES_MAX)? {
+                    Some(found) => return Ok(found == bytes),
+                    None if repeat < REMOTE_REPEATS => {}
+                    None => return Err(error),
+                },
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
     }
 }
 
