@@ -30,6 +30,8 @@ impl Cloud {
         let unusable = |why: String| RemoteError::Address { why };
         let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
         let prefix = rest.split_once('/').map_or(String::new(), |(_, prefix)| format!("{prefix}/"));
+        // Whoever linked this library may have chosen another one; then that stays.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let environment = if address.starts_with("s3://") { &complete(environment)? } else { environment };
         let store = store(address, environment).map_err(|error| unusable(error.to_string()))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();

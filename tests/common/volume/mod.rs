@@ -54,11 +54,12 @@ impl FileSystem {
     }
 
     /// What it takes for granted that the disk writes in one piece, in bytes. btrfs does so with its superblock: one half of it has
-    /// no right checksum, and the copies are not asked when it is mounted.
+    /// no right checksum, and the copies are not asked when it is mounted. The superblock of ext4 has two sectors and one checksum.
     fn atomic_bytes(self) -> usize {
         match self {
             Self::Btrfs => 4096,
-            _ => 512,
+            Self::Ext4 | Self::Ext4Writeback => 1024,
+            Self::Xfs => 512,
         }
     }
 
