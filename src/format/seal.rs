@@ -11,7 +11,7 @@ use crate::limits::{
 /// First bytes of a wrapped key.
 pub const WRAPPED_KEY_MAGIC: [u8; 8] = *b"\x89LRK\r\n\x1a\n";
 /// First bytes of a sealed object.
-pub const SEALED_MAGIC: [u8; 8] = *b"\x89LRS\r\n\x1a\n";
+pub const SEALED_MAGIC: [u8; 8] = *b"\x89LRX\r\n\x1a\n";
 /// Length of what stands before the segments of a sealed object: magic, format version, salt.
 pub const SEALED_HEADER_BYTES: usize = 42;
 /// Argon2id, version 1.3.
