@@ -117,6 +117,24 @@ pub const RECORD_GROUP_MEMBERS_MAX: usize = 1 << 20;
 pub const PACK_BYTES_TARGET: usize = 16 << 20;
 /// Largest pack, in bytes: the largest frame and a table fit behind what was there before.
 pub const PACK_BYTES_MAX: usize = 128 << 20;
+/// A pack of more than so many bytes holds either what everybody needs or contents that are fetched when they are asked for.
+pub const PACK_MIXED_BYTES_MAX: usize = 1 << 20;
+/// Between two wanted parts of a pack so many bytes come along rather than another request is made.
+pub const PACK_GAP_BYTES: u64 = 256 << 10;
+/// Most objects of one catalog.
+pub const CATALOG_OBJECTS_MAX: u64 = 500_000;
+/// From so many new entries on a summary of the log is looked for.
+pub const SUMMARY_FROM_ENTRIES: usize = 64;
+/// A bundle of log entries is closed when it has this many bytes.
+pub const BUNDLE_BYTES_TARGET: usize = 8 << 20;
+/// Contents that were left at a remote are fetched and published together until they have so many bytes.
+pub const FETCH_BYTES: u64 = 256 << 20;
+/// Largest file that says which contents have not been fetched, in bytes.
+pub const ABSENT_BYTES_MAX: u64 = 4 << 30;
+/// How long what nothing names stays in a remote, in milliseconds: a sync may be about to name it. One that takes half as long begins anew.
+pub const REMOTE_GRACE_MS: i64 = 7 * 24 * 3600 * 1000;
+/// Packs of less than so many bytes are merged when a remote is collected.
+pub const PACK_MERGE_BYTES: u64 = 4 << 20;
 /// Most objects of one pack.
 pub const PACK_OBJECTS_MAX: u64 = 200_000;
 /// Largest entry of a remote log, in bytes.
@@ -161,8 +179,6 @@ pub const KDF_WORK_KIB_MAX: u64 = 4 << 20;
 pub const PROFILE_FILE_BYTES_MAX: u64 = 1 << 20;
 /// Largest key file, in bytes.
 pub const KEY_FILE_BYTES_MAX: u64 = 1 << 20;
-/// Most wrapped keys that a remote may list; a change of the key leaves one.
-pub const WRAPPED_KEYS_MAX: usize = 1000;
 /// Largest file that says what is known of a remote, in bytes.
 pub const REMOTE_STATE_BYTES_MAX: u64 = 64 << 10;
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::contract::{Row, exit};
+use common::far::Far;
 use common::grow;
 use common::history::{Checked, succeeded};
 use common::random::Random;
@@ -15,49 +16,6 @@ use common::sandbox::{Run, Sandbox};
 use common::sweep::{Scenario, sweep};
 use common::tree_state::TreeState;
 use serde_json::Value;
-
-/// A place that machines share.
-struct Far(tempfile::TempDir);
-
-impl Far {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary folder"))
-    }
-
-    fn path(&self) -> PathBuf {
-        self.0.path().join("remote")
-    }
-
-    fn url(&self) -> String {
-        format!("file://{}", self.path().display())
-    }
-
-    /// A machine with this remote and no version.
-    fn machine(&self) -> Sandbox {
-        let sandbox = Sandbox::new();
-        sandbox.lua(&["init"]).expect(exit::OK);
-        sandbox.lua(&["remote", "add", &self.url()]).expect(exit::OK);
-        sandbox
-    }
-
-    /// A new machine with all that is there.
-    fn clone(&self) -> Sandbox {
-        let sandbox = Sandbox::new();
-        sandbox.lua(&["init", "--restore-sources", "--remote", &self.url()]).expect(exit::OK);
-        sandbox
-    }
-
-    fn objects(&self) -> Vec<PathBuf> {
-        let mut found: Vec<PathBuf> = walkdir::WalkDir::new(self.path())
-            .into_iter()
-            .flatten()
-            .filter(|entry| entry.file_type().is_file())
-            .map(|entry| entry.into_path())
-            .collect();
-        found.sort();
-        found
-    }
-}
 
 fn push(sandbox: &Sandbox, message: &str) -> u64 {
     sandbox.json(&["push", "-m", message])["version"].as_u64().expect("a version")

@@ -107,6 +107,34 @@ fn two_machines_share_an_encrypted_history() {
 }
 
 #[test]
+fn contents_are_fetched_checked_and_collected_as_in_any_remote() {
+    let (far, one, other) = (Far::new(), grow::history_with_large_file(), Sandbox::new());
+    for round in 0..2u64 {
+        one.write("large", Random::new(round).bytes(1_100_000));
+        one.write(format!("small {round}"), format!("{round}"));
+        one.push();
+    }
+    far.share(&one);
+    for round in 0..2 {
+        one.write("edit", format!("{round}"));
+        one.push();
+        one.json(&["sync"]);
+    }
+    far.join(&other, PASSPHRASE).expect(exit::OK);
+    let whole = one.json(&["verify", "--remote", "--read-data"]);
+    assert_eq!(whole["problems"].as_array().map(Vec::len), Some(0), "{whole}");
+    // Old contents come in parts of packs, when they are asked for.
+    assert!(other.json(&["fetch", "4"])["received_bytes"].as_u64().unwrap() > 1_000_000);
+    other.tree_of(4).assert_same(&one.tree_of(4), "an old version");
+    one.json(&["gc", "--remote"]);
+    let third = Sandbox::new();
+    far.join(&third, PASSPHRASE).expect(exit::OK);
+    third.lua(&["fetch", "--all"]).expect(exit::OK);
+    third.check_verify().unwrap();
+    [1, 4].into_iter().for_each(|version| one.tree_of(version).assert_same(&third.tree_of(version), "everything"));
+}
+
+#[test]
 fn a_copied_workspace_brings_no_key_and_is_not_talked_out_of_encryption() {
     let (far, one) = (Far::new(), grow::history());
     far.share(&one);

@@ -160,7 +160,7 @@ fn forge(far: &Path, forgery: Forgery) {
         records.push(record);
     }
     let previous = RemoteEntry::id_of(&first);
-    let entry = RemoteEntry { repository: before.repository, number: 2, previous, nonce: [7; 16], records, packs };
+    let entry = RemoteEntry { repository: before.repository, number: 2, previous, nonce: [7; 16], records, packs, catalogs: Vec::new() };
     std::fs::write(far.join("log/0000000000000002"), entry.encode()).unwrap();
 }
 

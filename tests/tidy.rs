@@ -125,7 +125,7 @@ fn only_the_program_prints_and_reads_the_environment() {
 
 #[test]
 fn the_specification_names_the_constants_of_the_code() {
-    use lua_store::format::{collection, frame, index, pack, remote, seal};
+    use lua_store::format::{catalog, collection, frame, index, pack, remote, seal, summary};
     let text = include_str!("../src/format/format.md");
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
     for expected in [
@@ -140,6 +140,9 @@ fn the_specification_names_the_constants_of_the_code() {
         format!("magic `{}`", hex(&seal::WRAPPED_KEY_MAGIC)),
         format!("magic `{}`", hex(&seal::SEALED_MAGIC)),
         format!("of the {} bytes before the segments", seal::SEALED_HEADER_BYTES),
+        format!("magic `{}`", hex(&catalog::CATALOG_MAGIC)),
+        format!("magic `{}`", hex(&summary::SUMMARY_MAGIC)),
+        format!("magic `{}`", hex(&summary::BUNDLE_MAGIC)),
         format!("Segment header: {} bytes", frame::SEGMENT_HEADER_BYTES),
         format!("marker `{:02x}`", frame::FRAME_MARKER),
         format!("`NNNNNNNN.run`, {} bytes of header", index::RUN_HEADER_BYTES),

@@ -174,6 +174,12 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::RemotesDisagree { .. } => {
             says(Failed, "remotes_disagree", "nothing was changed; use one of them only: `{lua} remote remove NAME` forgets the other")
         }
+        OpsError::NotHere { .. } => {
+            says(Failed, "not_here", "`{lua} fetch N` brings the contents of a version, `{lua} fetch --all` everything")
+        }
+        OpsError::NotFetched { .. } => {
+            says(Failed, "not_fetched", "once the remote can be reached, the same again goes on; `{lua} fetch --all` fetches everything")
+        }
         OpsError::Unrelated { .. } => {
             says(Usage, "unrelated", "if they belong together: `{lua} sync --force` puts this workspace's versions behind the remote's")
         }
@@ -261,6 +267,8 @@ fn of_remote(error: &RemoteError) -> Verdict {
             "an encrypted history begins at an address where there is none: `{lua} remote add NAME URL --encrypt`",
         ),
         RemoteError::Encrypted => says(Failed, "remote_encrypted", "`{lua} remote remove NAME` and `add` it again if that is meant"),
+        RemoteError::Collected => says(Failed, "remote_collected", "`{lua} fetch`, and again"),
+        RemoteError::TooSlow => says(Failed, "remote_too_slow", AGAIN),
         RemoteError::Contended { .. } => says(Failed, "remote_contended", AGAIN),
         RemoteError::Disk(error) => of_disk(error),
     }

@@ -18,6 +18,7 @@
 //! - Every name and text that comes from a workspace or a history is escaped (`render::escape`) before it is shown.
 
 mod args;
+mod background;
 mod bounds;
 mod calendar;
 mod commands;

@@ -58,6 +58,18 @@ impl StoreFile {
         Map::new(&self.file, self.path.clone())
     }
 
+    /// When it was written last, in milliseconds since 1970-01-01 UTC.
+    pub fn written_ms(&self) -> DiskResult<i64> {
+        let modified = self.file.metadata().and_then(|metadata| metadata.modified()).map_err(|error| self.error("look at", error))?;
+        let since = modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Ok(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// Makes the present the time of the last write.
+    pub fn touch(&self) -> DiskResult<()> {
+        self.file.set_modified(std::time::SystemTime::now()).map_err(|error| self.error("touch", error))
+    }
+
     /// Time since the last write; none when the clock says otherwise.
     fn age(&self) -> Duration {
         self.file.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|modified| modified.elapsed().ok()).unwrap_or_default()

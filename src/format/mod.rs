@@ -5,6 +5,7 @@
 //! has not been held against the bytes at hand.
 
 pub mod bytes;
+pub mod catalog;
 pub mod chunk_list;
 pub mod collection;
 pub mod frame;
@@ -15,6 +16,7 @@ pub mod record;
 pub mod remote;
 pub mod seal;
 pub mod stat_cache;
+pub mod summary;
 pub mod tree;
 
 pub use bytes::FormatError;

@@ -127,8 +127,30 @@ pub struct RemoteEntry {
     pub nonce: [u8; 16],
     /// Records of the shared log, chained to those of the entries before.
     pub records: Vec<Record>,
-    /// The packs that hold what these records bring.
+    /// The packs that hold what these records bring and everybody needs: trees, and small contents with them.
     pub packs: Vec<PackRef>,
+    /// Catalogs of the packs with the other contents.
+    pub catalogs: Vec<PackRef>,
+}
+
+/// Appends packs, and how many they are.
+pub(super) fn put_packs(out: &mut Vec<u8>, packs: &[PackRef]) {
+    put_varint(out, packs.len() as u64);
+    for pack in packs {
+        out.extend_from_slice(pack.id.as_bytes());
+        put_varint(out, pack.bytes);
+        put_varint(out, pack.objects);
+    }
+}
+
+/// Reads what [`put_packs`] wrote.
+pub(super) fn take_packs(reader: &mut ByteReader<'_>) -> Result<Vec<PackRef>, FormatError> {
+    let mut packs = Vec::new();
+    for _ in 0..reader.varint_max(reader.remaining() as u64)? {
+        let id = ObjectId::from_bytes(reader.array()?);
+        packs.push(PackRef { id, bytes: reader.varint_max(PACK_BYTES_MAX as u64)?, objects: reader.varint()? });
+    }
+    Ok(packs)
 }
 
 impl RemoteEntry {
@@ -142,11 +164,9 @@ impl RemoteEntry {
         out.extend_from_slice(&self.nonce);
         put_varint(&mut out, self.records.len() as u64);
         self.records.iter().for_each(|record| put_prefixed(&mut out, &record.encode()));
-        put_varint(&mut out, self.packs.len() as u64);
-        for pack in &self.packs {
-            out.extend_from_slice(pack.id.as_bytes());
-            put_varint(&mut out, pack.bytes);
-            put_varint(&mut out, pack.objects);
+        put_packs(&mut out, &self.packs);
+        if !self.catalogs.is_empty() {
+            put_packs(&mut out, &self.catalogs);
         }
         let sum = checksum::<8>(&out);
         out.extend_from_slice(&sum);
@@ -168,16 +188,13 @@ impl RemoteEntry {
         for _ in 0..reader.varint_max(reader.remaining() as u64)? {
             records.push(Record::decode(reader.prefixed(RECORD_BYTES_MAX)?)?);
         }
-        let mut packs = Vec::new();
-        for _ in 0..reader.varint_max(reader.remaining() as u64)? {
-            let id = ObjectId::from_bytes(reader.array()?);
-            packs.push(PackRef { id, bytes: reader.varint_max(PACK_BYTES_MAX as u64)?, objects: reader.varint()? });
-        }
+        let packs = take_packs(&mut reader)?;
+        let catalogs = if reader.remaining() > 0 { take_packs(&mut reader)? } else { Vec::new() };
         if records.is_empty() || number == 0 {
             return Err(reader.malformed("it has no records, or no place"));
         }
         reader.finish()?;
-        Ok(Self { repository, number, previous, nonce, records, packs })
+        Ok(Self { repository, number, previous, nonce, records, packs, catalogs })
     }
 
     /// The id of an entry with these bytes.
@@ -201,6 +218,7 @@ mod tests {
             nonce: [9; 16],
             records: vec![record(1), record(2)],
             packs: vec![PackRef { id: ObjectId::ZERO, bytes: 300, objects: 2 }],
+            catalogs: Vec::new(),
         }
     }
 
@@ -212,6 +230,8 @@ mod tests {
         assert_eq!((RemoteFormat::decode(&plain.encode()), RemoteFormat::decode(&sealed.encode())), (Ok(plain), Ok(sealed)));
         assert_eq!(repository.to_string().parse(), Ok(repository));
         assert_eq!(RemoteEntry::decode(&entry().encode()), Ok(entry()));
+        let with_catalogs = RemoteEntry { catalogs: entry().packs, ..entry() };
+        assert_eq!(RemoteEntry::decode(&with_catalogs.encode()), Ok(with_catalogs));
         for (good, is_entry) in [(entry().encode(), true), (plain.encode(), false), (sealed.encode(), false)] {
             let reads = |bytes: &[u8]| if is_entry { RemoteEntry::decode(bytes).is_ok() } else { RemoteFormat::decode(bytes).is_ok() };
             for position in 0..good.len() * 8 {

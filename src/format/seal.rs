@@ -18,8 +18,8 @@ pub const SEALED_HEADER_BYTES: usize = 42;
 const KDF_ARGON2ID: u8 = 1;
 /// A master key and the tag of the cipher.
 const WRAPPED_BYTES: usize = 32 + SEAL_TAG_BYTES;
-/// The length of the content, which stands before it.
-const LENGTH_BYTES: usize = 8;
+/// How many bytes the length of a content has, which stands before it in the segments.
+pub const CONTENT_LENGTH_BYTES: usize = 8;
 
 /// What deriving a key from a passphrase costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,8 +142,8 @@ pub fn unpadded(mut bytes: Vec<u8>) -> Result<Vec<u8>, FormatError> {
     if !is_whole {
         return Err(reader.malformed("its length does not fit"));
     }
-    bytes.truncate(LENGTH_BYTES + length as usize);
-    bytes.drain(..LENGTH_BYTES);
+    bytes.truncate(CONTENT_LENGTH_BYTES + length as usize);
+    bytes.drain(..CONTENT_LENGTH_BYTES);
     Ok(bytes)
 }
 
@@ -157,7 +157,7 @@ pub fn sealed_bytes(content: usize) -> usize {
 /// Padmé: of lengths with e bits only the first ones may differ, as many as the number e has bits; at most 12 % are added, and less
 /// the longer a content is.
 fn padded_bytes(content: usize) -> usize {
-    let length = (content + LENGTH_BYTES).max(SEAL_PADDED_BYTES_MIN);
+    let length = (content + CONTENT_LENGTH_BYTES).max(SEAL_PADDED_BYTES_MIN);
     let exponent = length.ilog2();
     let free = exponent - (exponent.ilog2() + 1);
     let mask = (1 << free) - 1;

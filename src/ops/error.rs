@@ -1,5 +1,7 @@
 //! Why an operation could not be done, in the user's terms. Hints and exit codes are the business of `cli`.
 
+mod convert;
+
 use std::path::PathBuf;
 
 use crate::disk::DiskError;
@@ -393,6 +395,22 @@ pub enum OpsError {
         /// Versions of the workspace.
         ours: u64,
     },
+    /// A content is at a remote only, and was not asked for.
+    #[error("the content {id} is at a remote and not on this machine")]
+    NotHere {
+        /// Its id.
+        id: crate::id::ObjectId,
+    },
+    /// Contents are at a remote only, and could not be fetched.
+    #[error("{contents} contents are not on this machine and could not be fetched, among them {place}: {why}")]
+    NotFetched {
+        /// How many.
+        contents: u64,
+        /// Where one of them stands: a path, and of which version.
+        place: String,
+        /// Why they could not be fetched.
+        why: Box<OpsError>,
+    },
     /// The remote could not do what was asked, or is not what it should be.
     #[error(transparent)]
     Remote(RemoteError),
@@ -430,61 +448,6 @@ fn similar(near: &[String]) -> String {
     match near {
         [] => String::new(),
         near => format!("; there is {}", near.iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")),
-    }
-}
-
-impl From<StoreError> for OpsError {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::Disk(error) => Self::Disk(error),
-            error => Self::Store(error),
-        }
-    }
-}
-
-impl From<RemoteError> for OpsError {
-    fn from(error: RemoteError) -> Self {
-        match error {
-            RemoteError::Disk(error) => Self::Disk(error),
-            error => Self::Remote(error),
-        }
-    }
-}
-
-impl From<ScanError> for OpsError {
-    fn from(error: ScanError) -> Self {
-        match error {
-            ScanError::Cancelled => Self::Cancelled,
-            error => Self::Scan(error),
-        }
-    }
-}
-
-impl From<WriteError<StoreError>> for OpsError {
-    fn from(error: WriteError<StoreError>) -> Self {
-        match error {
-            WriteError::Cancelled => Self::Cancelled,
-            WriteError::Other(error) => error.into(),
-            error => Self::Write(error),
-        }
-    }
-}
-
-impl From<CheckoutError> for OpsError {
-    fn from(error: CheckoutError) -> Self {
-        match error {
-            CheckoutError::Disk(error) => Self::Disk(error),
-            error => Self::Checkout(error),
-        }
-    }
-}
-
-impl From<JournalError> for OpsError {
-    fn from(error: JournalError) -> Self {
-        match error {
-            JournalError::Disk(error) => Self::Disk(error),
-            error @ JournalError::Format(_) => Self::Journal(error),
-        }
     }
 }
 

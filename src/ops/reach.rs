@@ -40,6 +40,11 @@ impl Reach {
         &self.live
     }
 
+    /// The objects, for whoever adds others.
+    pub fn into_live(self) -> LiveSet {
+        self.live
+    }
+
     /// Adds what came since the last look.
     pub fn add_new(&mut self, workspace: &Workspace, host: &dyn Host) -> OpsResult<()> {
         let head = workspace.log.head()?;
@@ -86,7 +91,7 @@ impl Reach {
 }
 
 /// The contents that were purged, with the last record that says so.
-fn purged_by(workspace: &Workspace) -> OpsResult<HashMap<ObjectId, u64>> {
+pub(super) fn purged_by(workspace: &Workspace) -> OpsResult<HashMap<ObjectId, u64>> {
     let purges = workspace.log.purges()?;
     Ok(purges.into_iter().flat_map(|(sequence, purge)| purge.contents.into_iter().map(move |id| (id, sequence))).collect())
 }

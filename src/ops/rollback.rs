@@ -141,18 +141,28 @@ pub fn rollback(workspace: &mut Workspace, options: &RollbackOptions, host: &dyn
     let mut target = workspace.usable_version(options.version)?;
     let trigger = format!("{TRIGGER}{}", options.version);
     let (from, saved) = save_present(workspace, &options.by, &format!("before {trigger}"), host)?;
-    let purged = Purged::of(workspace)?;
-    let lost = purged.paths_below(&workspace.store, &target.record.root, &())?;
-    if !lost.is_empty() {
-        let (root, (files, bytes)) = remaining_tree(workspace, &from, &purged, &target.record.root, host)?;
-        target.record = VersionRecord { root, files, bytes, ..target.record };
-    }
+    let lost = leave_out_purged(workspace, &from, &mut target.record, host)?;
     if from == target.record.root {
         return Ok(RollbackOutcome { purged: lost, ..nothing_to_do(options.version, saved) });
     }
     let checkout = Checkout { from, to: target.record.root, version: appended(&target, &options.by, trigger) };
     let (done, version) = check_out(workspace, &checkout, host)?;
     Ok(RollbackOutcome { purged: lost, ..outcome(options.version, Some(version.number), saved, done) })
+}
+
+/// Gives a version the tree of what was not purged from it. Gives the paths that were.
+pub(super) fn leave_out_purged(
+    workspace: &mut Workspace,
+    from: &ObjectId,
+    version: &mut VersionRecord,
+    host: &dyn Host,
+) -> OpsResult<Vec<RelPath>> {
+    let purged = Purged::of(workspace)?;
+    let lost = purged.paths_below(&workspace.store, &version.root, &())?;
+    if !lost.is_empty() {
+        (version.root, (version.files, version.bytes)) = remaining_tree(workspace, from, &purged, &version.root, host)?;
+    }
+    Ok(lost)
 }
 
 /// The version that was the newest before the last rollback.

@@ -2,7 +2,7 @@
 
 use super::push::{PushReport, report};
 use super::snapshot::{self, SnapshotOptions};
-use super::{Host, OpsResult, Workspace};
+use super::{BackgroundResult, Host, OpsResult, Workspace, background_results};
 use crate::disk::LockMode;
 use crate::format::record::VersionNumber;
 use crate::patch::{FileChange, RenameDetection, file_changes};
@@ -33,6 +33,8 @@ pub struct Status {
     pub store_bytes: u64,
     /// Number of segments.
     pub segments: usize,
+    /// What came of the last syncs behind pushes.
+    pub background: Vec<BackgroundResult>,
 }
 
 /// Looks at the workspace. Changes nothing.
@@ -53,5 +55,6 @@ pub fn status(workspace: &mut Workspace, options: &StatusOptions, host: &dyn Hos
         report: report(&snapshot),
         store_bytes: workspace.store.stored_bytes()?,
         segments: workspace.store.segment_count()?,
+        background: background_results(workspace)?,
     })
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::workspace::{Workspace, decode, log_position};
-use super::{Host, OpsError, OpsResult, Phase, Purged};
+use super::{Host, NotFetched, OpsError, OpsResult, Phase, Purged};
 use crate::disk::{Dir, Lock, LockMode, RootOf};
 use crate::format::record::{Record, VersionNumber};
 use crate::format::tree::{Node, Tree};
@@ -45,6 +45,8 @@ pub struct VerifyOutcome {
     pub damaged: Vec<DamagedPath>,
     /// What was purged on purpose.
     pub purged: Vec<DamagedPath>,
+    /// Paths of versions whose contents are at a remote and have not been fetched.
+    pub not_fetched: u64,
     /// Places of the segments that are not as they were written. Without a damaged path these hold nothing that is needed.
     pub store_damage: Vec<String>,
     /// What is wrong with the version log.
@@ -64,7 +66,8 @@ pub fn verify(workspace: &mut Workspace, options: &VerifyOptions, host: &dyn Hos
     let versions = live_versions(&workspace.log)?;
     let report = if options.quick { None } else { Some(read_all(&workspace.store, host)?) };
     let purged = Purged::of(workspace)?;
-    let (damaged, purged) = damaged_paths(&workspace.store, &purged, &versions, report.as_ref())?;
+    let not_fetched = NotFetched::of(workspace)?;
+    let Losses { damaged, purged, not_fetched } = losses(&workspace.store, (&purged, &not_fetched), &versions, report.as_ref())?;
     let report = report.unwrap_or_default();
     Ok(VerifyOutcome {
         versions: versions.len() as u64,
@@ -72,6 +75,7 @@ pub fn verify(workspace: &mut Workspace, options: &VerifyOptions, host: &dyn Hos
         bytes: report.bytes,
         damaged,
         purged,
+        not_fetched,
         store_damage: report
             .damages
             .iter()
@@ -119,7 +123,7 @@ pub fn repair(root: &Path, host: &dyn Host) -> OpsResult<RepairOutcome> {
         versions: log.head()?.newest.map_or(0, |newest| newest.0),
         objects: report.whole.len() as u64,
         kept_aside: store_dir.contains("index.db.damaged")?.then(|| store_dir.path_of("index.db.damaged")),
-        still_damaged: damaged_paths(&store, &purged, &versions, Some(&report))?.0,
+        still_damaged: losses(&store, (&purged, &NotFetched::in_store(&store_dir, &store)?), &versions, Some(&report))?.damaged,
     })
 }
 
@@ -183,14 +187,21 @@ fn log_mismatch(workspace: &Workspace) -> Option<String> {
     (at_head != head.id).then(|| format!("the log has {in_log} entries, the segments {in_segments} that continue each other"))
 }
 
-/// Goes through the trees of all versions, each tree once, and collects what is not whole: what is damaged, and what was purged.
-fn damaged_paths(
+/// What is not whole.
+struct Losses {
+    damaged: Vec<DamagedPath>,
+    purged: Vec<DamagedPath>,
+    not_fetched: u64,
+}
+
+/// Goes through the trees of all versions, each tree once, and collects what is not whole.
+fn losses(
     store: &Store,
-    purged: &Purged,
+    (purged, not_fetched): (&Purged, &NotFetched),
     versions: &[VersionRow],
     report: Option<&CheckReport>,
-) -> OpsResult<(Vec<DamagedPath>, Vec<DamagedPath>)> {
-    let mut survey = Survey { store, purged, report, sequence: 0, verdicts: HashMap::new() };
+) -> OpsResult<Losses> {
+    let mut survey = Survey { store, purged, not_fetched, report, sequence: 0, verdicts: HashMap::new() };
     let mut found: BTreeMap<(RelPath, Loss), BTreeSet<VersionNumber>> = BTreeMap::new();
     for version in versions {
         survey.sequence = version.sequence;
@@ -198,15 +209,19 @@ fn damaged_paths(
             found.entry((path, loss)).or_default().insert(version.record.number);
         }
     }
-    let (mut damaged, mut lost) = (Vec::new(), Vec::new());
+    let mut losses = Losses { damaged: Vec::new(), purged: Vec::new(), not_fetched: 0 };
     for ((path, loss), versions) in found {
         let (list, what) = match loss {
-            Loss::Damage(what) => (&mut damaged, what),
-            Loss::Purged => (&mut lost, "its content was purged".to_owned()),
+            Loss::Damage(what) => (&mut losses.damaged, what),
+            Loss::Purged => (&mut losses.purged, "its content was purged".to_owned()),
+            Loss::NotFetched => {
+                losses.not_fetched += versions.len() as u64;
+                continue;
+            }
         };
         list.push(DamagedPath { versions: versions.into_iter().collect(), path, what });
     }
-    Ok((damaged, lost))
+    Ok(losses)
 }
 
 /// Why a path cannot be brought back.
@@ -214,11 +229,13 @@ fn damaged_paths(
 enum Loss {
     Damage(String),
     Purged,
+    NotFetched,
 }
 
 struct Survey<'a> {
     store: &'a Store,
     purged: &'a Purged,
+    not_fetched: &'a NotFetched,
     report: Option<&'a CheckReport>,
     /// Place in the log of the version at work.
     sequence: u64,
@@ -261,7 +278,12 @@ impl Survey<'_> {
                 Node::Directory { id, .. } => pending.push((path, id)),
                 Node::File { id, .. } if !self.is_whole(ObjectKind::Blob, &id)? => {
                     let damage = || Loss::Damage(format!("its content {} is damaged or missing", id.short()));
-                    damages.push((path, if self.purged.explains(&id, self.sequence) { Loss::Purged } else { damage() }));
+                    let loss = match self.purged.explains(&id, self.sequence) {
+                        true => Loss::Purged,
+                        false if self.not_fetched.has(&id) => Loss::NotFetched,
+                        false => damage(),
+                    };
+                    damages.push((path, loss));
                 }
                 Node::File { .. } | Node::Symlink { .. } => {}
             }

@@ -1,8 +1,9 @@
 //! Storage of objects by key: the few things that are asked of it.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{RemoteError, RemoteResult};
+use super::RemoteResult;
 
 /// What became of creating an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,25 +28,66 @@ pub trait Bucket: Send + Sync {
     /// As the storage promises; in a directory the object is durable on return.
     fn create(&self, key: &str, bytes: &[u8]) -> RemoteResult<Creation>;
 
-    /// Makes an object whose bytes follow from its key; one that is there stays or is replaced by the same.
+    /// Makes an object whose bytes follow from its key; one that is there stays or is replaced by the same, and counts as written now.
     ///
     /// # Durability
     /// As [`Bucket::create`].
     fn put(&self, key: &str, bytes: Vec<u8>) -> RemoteResult<()>;
 
-    /// Whether there is an object of so many bytes. What they are is not looked at.
-    fn is_there(&self, key: &str, bytes: u64) -> RemoteResult<bool>;
+    /// The length of an object in the storage, in bytes, if there is one.
+    fn size(&self, key: &str) -> RemoteResult<Option<u64>>;
 
-    /// Names of the objects in a folder, in no order; of more than `names_max` is an error.
-    fn list(&self, folder: &str, names_max: usize) -> RemoteResult<Vec<String>>;
+    /// The length that an object of so many bytes has in the storage.
+    fn stored_bytes(&self, bytes: u64) -> u64 {
+        bytes
+    }
 
     /// Removes an object; one that is not there is no error.
     fn remove(&self, key: &str) -> RemoteResult<()>;
+
+    /// An object as it lies there, if there is one. Where nobody knows when it was written, it was long ago.
+    fn look(&self, key: &str) -> RemoteResult<Option<Stored>> {
+        Ok(self.size(key)?.map(|bytes| Stored { name: self.name_of(key), bytes, written_ms: 0 }))
+    }
+
+    /// Everything whose key begins like this, in the order of the names.
+    fn list(&self, prefix: &str) -> RemoteResult<Vec<Stored>>;
+
+    /// A part of an object, if there is one, of exactly so many bytes as the range has. A storage without parts reads the whole.
+    fn get_range(&self, key: &str, range: Range<u64>, bytes_max: usize) -> RemoteResult<Option<Vec<u8>>> {
+        let Some(mut bytes) = self.get(key, bytes_max)? else { return Ok(None) };
+        if range.start > range.end || range.end > bytes.len() as u64 {
+            return Err(super::RemoteError::Damaged { key: key.to_owned(), why: "it is shorter than it was".to_owned() });
+        }
+        bytes.truncate(range.end as usize);
+        Ok(Some(bytes.split_off(range.start as usize)))
+    }
+
+    /// Whether a part of an object costs less than the whole.
+    fn has_ranges(&self) -> bool {
+        false
+    }
+
+    /// The name that [`Bucket::list`] gives an object with this key.
+    fn name_of(&self, key: &str) -> String {
+        key.to_owned()
+    }
+
+    /// Removes an object by a name that [`Bucket::list`] gave.
+    fn remove_named(&self, name: &str) -> RemoteResult<()> {
+        self.remove(name)
+    }
 }
 
-/// A folder has more in it than it may have.
-pub(super) fn too_many(folder: &str) -> RemoteError {
-    RemoteError::Damaged { key: format!("{folder}/"), why: "it has more in it than it may have".to_owned() }
+/// An object, as a list has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its name in the storage.
+    pub name: String,
+    /// Its length there in bytes.
+    pub bytes: u64,
+    /// When it was written by the storage's clock, in milliseconds since 1970-01-01 UTC.
+    pub written_ms: i64,
 }
 
 /// What was asked of a storage.
@@ -101,15 +143,44 @@ impl Bucket for std::sync::Arc<Counted> {
         self.count(bytes.len()).put(key, bytes)
     }
 
-    fn is_there(&self, key: &str, bytes: u64) -> RemoteResult<bool> {
-        self.count(0).is_there(key, bytes)
+    fn size(&self, key: &str) -> RemoteResult<Option<u64>> {
+        self.count(0).size(key)
     }
 
-    fn list(&self, folder: &str, names_max: usize) -> RemoteResult<Vec<String>> {
-        self.count(0).list(folder, names_max)
+    fn stored_bytes(&self, bytes: u64) -> u64 {
+        self.bucket.stored_bytes(bytes)
     }
 
     fn remove(&self, key: &str) -> RemoteResult<()> {
         self.count(0).remove(key)
+    }
+
+    fn look(&self, key: &str) -> RemoteResult<Option<Stored>> {
+        self.count(0).look(key)
+    }
+
+    fn list(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
+        let found = self.count(0).list(prefix)?;
+        // A storage gives a thousand at a time.
+        self.requests.fetch_add(found.len() as u64 / 1000, Ordering::Relaxed);
+        Ok(found)
+    }
+
+    fn get_range(&self, key: &str, range: Range<u64>, bytes_max: usize) -> RemoteResult<Option<Vec<u8>>> {
+        let found = self.count(0).get_range(key, range, bytes_max)?;
+        self.received.fetch_add(found.as_ref().map_or(0, Vec::len) as u64, Ordering::Relaxed);
+        Ok(found)
+    }
+
+    fn has_ranges(&self) -> bool {
+        self.bucket.has_ranges()
+    }
+
+    fn name_of(&self, key: &str) -> String {
+        self.bucket.name_of(key)
+    }
+
+    fn remove_named(&self, name: &str) -> RemoteResult<()> {
+        self.count(0).remove_named(name)
     }
 }

@@ -1,9 +1,10 @@
 //! Remotes in object storage: S3 and what is compatible, Google, Azure. The only file with async in it: a small runtime drives the
 //! requests of the library, and callers wait.
 
+use std::ops::Range;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
 use object_store::client::{HttpError, HttpErrorKind};
@@ -13,8 +14,7 @@ use object_store::{BackoffConfig, ClientOptions, Error, ObjectStore, ObjectStore
 use tokio::runtime::Runtime;
 
 use super::aws_profile::complete;
-use super::bucket::too_many;
-use super::{Bucket, Creation, Environment, RemoteError, RemoteResult};
+use super::{Bucket, Creation, Environment, RemoteError, RemoteResult, Stored};
 use crate::limits::{REMOTE_REPEAT_MS, REMOTE_REPEATS, REMOTE_RETRIES, REMOTE_TIMEOUT_MS};
 
 /// A bucket, or a prefix in one.
@@ -171,32 +171,8 @@ impl Bucket for Cloud {
         repeated(|| self.put_as(key, bytes.clone(), PutMode::Overwrite), may_pass).map_err(|error| failure("write", key, &error))
     }
 
-    fn is_there(&self, key: &str, bytes: u64) -> RemoteResult<bool> {
-        match repeated(|| self.runtime.block_on(self.store.head(&self.path(key))), broke_off) {
-            Ok(meta) => Ok(meta.size == bytes),
-            Err(Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(failure("look at", key, &error)),
-        }
-    }
-
-    fn list(&self, folder: &str, names_max: usize) -> RemoteResult<Vec<String>> {
-        let listing = async {
-            let (path, mut names) = (self.path(folder), Vec::new());
-            let mut found = self.store.list(Some(&path));
-            while let Some(object) = found.next().await {
-                let object = object.map_err(|error| failure("list", folder, &error))?;
-                // What lies in a folder below is none of ours.
-                let mut parts = object.location.prefix_match(&path).into_iter().flatten();
-                if let (Some(name), None) = (parts.next(), parts.next()) {
-                    names.push(name.as_ref().to_owned());
-                }
-                if names.len() > names_max {
-                    return Err(too_many(folder));
-                }
-            }
-            Ok(names)
-        };
-        self.runtime.block_on(listing)
+    fn size(&self, key: &str) -> RemoteResult<Option<u64>> {
+        Ok(self.look(key)?.map(|stored| stored.bytes))
     }
 
     fn remove(&self, key: &str) -> RemoteResult<()> {
@@ -204,5 +180,45 @@ impl Bucket for Cloud {
             Ok(()) | Err(Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(failure("remove", key, &error)),
         }
+    }
+
+    fn look(&self, key: &str) -> RemoteResult<Option<Stored>> {
+        match repeated(|| self.runtime.block_on(self.store.head(&self.path(key))), broke_off) {
+            Ok(meta) => {
+                let written_ms = meta.last_modified.timestamp_millis();
+                Ok(Some(Stored { name: key.to_owned(), bytes: meta.size, written_ms }))
+            }
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failure("look at", key, &error)),
+        }
+    }
+
+    fn list(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
+        // The library lists what lies in a folder; how names in it begin is looked at here.
+        let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let listing = self.store.list(Some(&self.path(folder))).try_collect::<Vec<_>>();
+        let found = self.runtime.block_on(listing).map_err(|error| failure("list", prefix, &error))?;
+        let stored = |meta: object_store::ObjectMeta| {
+            let path: &str = meta.location.as_ref();
+            let name = path.strip_prefix(self.prefix.as_str()).filter(|name| name.starts_with(prefix))?.to_owned();
+            Some(Stored { name, bytes: meta.size, written_ms: meta.last_modified.timestamp_millis() })
+        };
+        let mut found: Vec<Stored> = found.into_iter().filter_map(stored).collect();
+        found.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(found)
+    }
+
+    fn get_range(&self, key: &str, range: Range<u64>, _: usize) -> RemoteResult<Option<Vec<u8>>> {
+        let wanted = range.end.saturating_sub(range.start);
+        match repeated(|| self.runtime.block_on(self.store.get_range(&self.path(key), range.clone())), broke_off) {
+            Ok(bytes) if bytes.len() as u64 == wanted => Ok(Some(bytes.to_vec())),
+            Ok(_) => Err(RemoteError::Damaged { key: key.to_owned(), why: "it is shorter than it was".to_owned() }),
+            Err(Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(failure("read", key, &error)),
+        }
+    }
+
+    fn has_ranges(&self) -> bool {
+        true
     }
 }

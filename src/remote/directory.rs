@@ -1,10 +1,10 @@
 //! A remote in a directory: of this disk, a mounted one, or a share. A file for each key. One is created by giving a finished,
 //! synced file its name, where none must have it: `RENAME_NOREPLACE` does that on local disks as on shares.
 
+use std::ops::Range;
 use std::path::Path;
 
-use super::bucket::too_many;
-use super::{Bucket, Creation, RemoteError, RemoteResult};
+use super::{Bucket, Creation, RemoteError, RemoteResult, Stored};
 use crate::disk::{Dir, DiskError, RootOf};
 
 const TMP: &str = "tmp";
@@ -74,24 +74,60 @@ impl Bucket for Directory {
     }
 
     fn put(&self, key: &str, bytes: Vec<u8>) -> RemoteResult<()> {
-        self.write(key, &bytes).map(drop)
-    }
-
-    fn is_there(&self, key: &str, bytes: u64) -> RemoteResult<bool> {
-        let found = if_there(self.place(key, false).and_then(|(dir, name)| Ok(dir.open_store_file(name, false, false)?.bytes()?)))?;
-        Ok(found == Some(bytes))
-    }
-
-    fn list(&self, folder: &str, names_max: usize) -> RemoteResult<Vec<String>> {
-        let names = if_there(self.root.open_dir(folder).and_then(|dir| dir.names()).map_err(RemoteError::from))?.unwrap_or_default();
-        if names.len() > names_max {
-            return Err(too_many(folder));
+        if self.write(key, &bytes)? == Creation::Created {
+            return Ok(());
         }
-        // Names that are not UTF-8 are none of ours.
-        Ok(names.into_iter().filter_map(|name| name.into_string().ok()).collect())
+        match if_there(self.place(key, false).and_then(|(dir, name)| Ok(dir.open_store_file(name, true, false)?.touch()?)))? {
+            Some(()) => Ok(()),
+            // Removed in between.
+            None => self.write(key, &bytes).map(drop),
+        }
+    }
+
+    fn size(&self, key: &str) -> RemoteResult<Option<u64>> {
+        if_there(self.place(key, false).and_then(|(dir, name)| Ok(dir.open_store_file(name, false, false)?.bytes()?)))
     }
 
     fn remove(&self, key: &str) -> RemoteResult<()> {
         if_there(self.place(key, false).and_then(|(dir, name)| Ok(dir.remove_file(name.as_ref())?))).map(|_| ())
+    }
+
+    fn look(&self, key: &str) -> RemoteResult<Option<Stored>> {
+        let stored = |(dir, name): (Dir, &str)| {
+            let file = dir.open_store_file(name, false, false)?;
+            Ok(Stored { name: key.to_owned(), bytes: file.bytes()?, written_ms: file.written_ms()? })
+        };
+        if_there(self.place(key, false).and_then(stored))
+    }
+
+    fn list(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
+        let Some((folder, start)) = prefix.split_once('/') else { return Ok(Vec::new()) };
+        let Some(dir) = if_there(self.root.open_dir(folder).map_err(RemoteError::from))? else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for name in dir.names()? {
+            let Some(name) = name.to_str().filter(|name| name.starts_with(start)) else { continue };
+            // One that another process has removed meanwhile is not there.
+            let Some(file) = if_there(dir.open_store_file(name, false, false).map_err(RemoteError::from))? else { continue };
+            found.push(Stored { name: format!("{folder}/{name}"), bytes: file.bytes()?, written_ms: file.written_ms()? });
+        }
+        found.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(found)
+    }
+
+    fn get_range(&self, key: &str, range: Range<u64>, bytes_max: usize) -> RemoteResult<Option<Vec<u8>>> {
+        let read = |(dir, name): (Dir, &str)| {
+            let file = dir.open_store_file(name, false, false)?;
+            if range.start > range.end || range.end > file.bytes()?.min(bytes_max as u64) {
+                return Err(RemoteError::Damaged { key: key.to_owned(), why: "it is shorter than it was".to_owned() });
+            }
+            let mut bytes = vec![0; (range.end - range.start) as usize];
+            file.read_at(&mut bytes, range.start)?;
+            Ok(bytes)
+        };
+        if_there(self.place(key, false).and_then(read))
+    }
+
+    fn has_ranges(&self) -> bool {
+        true
     }
 }

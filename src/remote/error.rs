@@ -122,6 +122,12 @@ pub enum RemoteError {
     /// The remote is not said to be encrypted, and is.
     #[error("the history at the remote is encrypted")]
     Encrypted,
+    /// What was sent may have been collected before it could be named.
+    #[error("sending took longer than the remote keeps what is in no log entry yet")]
+    TooSlow,
+    /// Two collected the remote at the same time.
+    #[error("somebody else has collected the remote meanwhile, or it has what was not fetched yet")]
+    Collected,
     /// Others were always faster.
     #[error("others wrote to the remote all the time; {tries} tries")]
     Contended {

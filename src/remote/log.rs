@@ -154,7 +154,7 @@ impl Remote {
     }
 
     /// The bytes of so many entries from a number on, up to the first that is not there.
-    fn entries(&self, first: u64, count: usize) -> RemoteResult<Vec<Vec<u8>>> {
+    pub(super) fn entries(&self, first: u64, count: usize) -> RemoteResult<Vec<Vec<u8>>> {
         let get = |number: u64| self.bucket.get(&key_of(number), REMOTE_ENTRY_BYTES_MAX);
         if count == 1 {
             return Ok(get(first)?.into_iter().collect());
@@ -167,7 +167,7 @@ impl Remote {
     }
 
     /// An entry that follows what was seen.
-    fn checked(&self, bytes: &[u8], last: &Seen) -> RemoteResult<Found> {
+    pub(super) fn checked(&self, bytes: &[u8], last: &Seen) -> RemoteResult<Found> {
         let key = key_of(last.number + 1);
         let entry = RemoteEntry::decode(bytes).map_err(|error| RemoteError::format(&key, &error))?;
         let damaged = |why: &str| Err(RemoteError::Damaged { key: key.clone(), why: why.to_owned() });
@@ -192,10 +192,10 @@ impl Remote {
 
     /// Appends an entry behind what was seen, unless somebody else was faster. Records must follow those before them. Whatever the
     /// storage answers, what is there in the end decides.
-    pub fn append(&self, seen: &Seen, records: Vec<Record>, packs: Vec<PackRef>) -> RemoteResult<Appended> {
+    pub fn append(&self, seen: &Seen, records: Vec<Record>, (packs, catalogs): (Vec<PackRef>, Vec<PackRef>)) -> RemoteResult<Appended> {
         let last = records.last().map_or((seen.record_sequence, seen.record_id), |last| (last.sequence, Record::id_of(&last.encode())));
         let number = seen.number + 1;
-        let entry = RemoteEntry { repository: self.repository, number, previous: seen.id, nonce: random(), records, packs };
+        let entry = RemoteEntry { repository: self.repository, number, previous: seen.id, nonce: random(), records, packs, catalogs };
         let (key, bytes) = (key_of(number), entry.encode());
         let is_ours = self.create(&key, &bytes)?;
         let seen = Seen { number, id: RemoteEntry::id_of(&bytes), record_sequence: last.0, record_id: last.1 };

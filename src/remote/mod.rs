@@ -5,7 +5,8 @@
 //! | `format` | what this is, and the repository's id | once, if absent |
 //! | `keys/`, an id and a number | the master key of an encrypted remote, wrapped | once, if absent; removed when the passphrase changes |
 //! | `log/` and 16 digits | an entry of the log: [`crate::format::remote::RemoteEntry`] | once, if absent |
-//! | `packs/` and an id | a pack: [`crate::format::pack`] | any number of times, always the same bytes |
+//! | `packs/` and an id | a pack ([`crate::format::pack`]), a catalog ([`crate::format::catalog`]) or a bundle of entries | any number of times, always the same bytes |
+//! | `summaries/` and 16 digits | what stands for many entries and packs: [`crate::format::summary`] | once, if absent |
 //! | `probe/` and a number | a try whether the storage keeps its promises | removed again |
 //!
 //! Only one promise of the storage is built upon: of all who create a key that is not there, one succeeds. Nothing that is read is
@@ -29,13 +30,14 @@ mod paced;
 mod packs;
 mod probe;
 mod seal;
+mod summary;
 #[cfg(test)]
 mod tests;
 
 pub use address::{Address, Environment};
-pub use bucket::{Bucket, Creation, Traffic};
+pub use bucket::{Bucket, Creation, Stored, Traffic};
 pub use error::{RemoteError, RemoteResult};
 pub use log::{Appended, Found, Remote, Seen};
 pub use paced::{Pace, Paced};
-pub use probe::probe;
+pub use probe::{probe, storage_time_ms};
 pub use seal::{MasterKey, Passphrase, Seal, change_key, key_below, unlock};

@@ -1,11 +1,12 @@
 //! A bucket that sends and fetches at most so many bytes a second, over all threads. An object goes in one piece, as fast as the line
 //! is; what is kept is the average, by waiting before it is sent and after it was fetched.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Bucket, Creation, RemoteResult};
+use super::{Bucket, Creation, RemoteResult, Stored};
 use crate::limits::PACE_POLL_MS;
 
 /// How fast a remote may be used.
@@ -69,12 +70,39 @@ impl Bucket for Paced {
         self.bucket.put(key, bytes)
     }
 
-    fn is_there(&self, key: &str, bytes: u64) -> RemoteResult<bool> {
-        self.bucket.is_there(key, bytes)
+    fn size(&self, key: &str) -> RemoteResult<Option<u64>> {
+        self.bucket.size(key)
     }
 
-    fn list(&self, folder: &str, names_max: usize) -> RemoteResult<Vec<String>> {
-        self.bucket.list(folder, names_max)
+    fn stored_bytes(&self, bytes: u64) -> u64 {
+        self.bucket.stored_bytes(bytes)
+    }
+
+    fn look(&self, key: &str) -> RemoteResult<Option<Stored>> {
+        self.bucket.look(key)
+    }
+
+    fn list(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
+        self.bucket.list(prefix)
+    }
+
+    fn get_range(&self, key: &str, range: Range<u64>, bytes_max: usize) -> RemoteResult<Option<Vec<u8>>> {
+        let mut paid_at = self.turn();
+        let found = self.bucket.get_range(key, range, bytes_max)?;
+        self.pay(&mut paid_at, found.as_ref().map_or(0, Vec::len));
+        Ok(found)
+    }
+
+    fn has_ranges(&self) -> bool {
+        self.bucket.has_ranges()
+    }
+
+    fn name_of(&self, key: &str) -> String {
+        self.bucket.name_of(key)
+    }
+
+    fn remove_named(&self, name: &str) -> RemoteResult<()> {
+        self.bucket.remove_named(name)
     }
 
     fn remove(&self, key: &str) -> RemoteResult<()> {

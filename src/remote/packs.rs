@@ -1,45 +1,70 @@
 //! Packs of a remote: sending and fetching them, several at a time.
 
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use super::{Remote, RemoteError, RemoteResult, Seen};
+use super::{Remote, RemoteError, RemoteResult, Stored};
 use crate::disk::{Dir, TempFile};
+use crate::format::catalog::Catalog;
 use crate::format::pack::pack_id;
 use crate::format::remote::PackRef;
-use crate::limits::{PACK_LOOK_FIRST_BYTES, REMOTE_ROUND_ENTRIES, REMOTE_TRANSFERS};
+use crate::limits::{PACK_GAP_BYTES, PACK_LOOK_FIRST_BYTES, REMOTE_TRANSFERS};
 
 impl Remote {
-    /// Sends a pack. One that is there already is not sent again, if it is of a size that makes looking worth a request.
-    pub fn put_pack(&self, bytes: Vec<u8>, objects: u64) -> RemoteResult<PackRef> {
+    /// Sends a pack. One that an interrupted sync has sent since `fresh_since_ms` is not sent again, if it is of a size that makes
+    /// looking worth a request; an older one may be about to be collected.
+    pub fn put_pack(&self, bytes: Vec<u8>, objects: u64, fresh_since_ms: i64) -> RemoteResult<PackRef> {
         let pack = PackRef { id: pack_id(&bytes), bytes: bytes.len() as u64, objects };
         let key = key_of(&pack);
-        let is_there = bytes.len() >= PACK_LOOK_FIRST_BYTES && self.bucket.is_there(&key, pack.bytes)?;
+        let length = self.bucket.stored_bytes(pack.bytes);
+        let is_fresh = |stored: Stored| stored.bytes == length && stored.written_ms >= fresh_since_ms;
+        let is_there = bytes.len() >= PACK_LOOK_FIRST_BYTES && self.bucket.look(&key)?.is_some_and(is_fresh);
         if !is_there {
             self.bucket.put(&key, bytes)?;
         }
         Ok(pack)
     }
 
-    /// The packs that the entries of the log name, from the first one on up to this.
-    pub fn all_packs(&self, last: u64) -> RemoteResult<Vec<PackRef>> {
-        let (mut seen, mut packs) = (Seen::NOTHING, Vec::new());
-        while seen.number < last {
-            let found = self.behind(&seen, REMOTE_ROUND_ENTRIES.min((last - seen.number) as usize))?;
-            let Some(newest) = found.last() else { break };
-            seen = newest.seen;
-            packs.extend(found.iter().flat_map(|found| found.entry.packs.iter().copied()));
-        }
-        Ok(packs)
-    }
-
-    /// Fetches a pack into a temporary file, and holds it against its id.
-    pub fn get_pack(&self, pack: &PackRef, tmp: &Dir) -> RemoteResult<TempFile> {
+    /// A pack, a catalog or a bundle as a whole, held against its id.
+    ///
+    /// # Errors
+    /// [`RemoteError::Missing`], [`RemoteError::Damaged`].
+    pub fn get_whole(&self, pack: &PackRef) -> RemoteResult<Vec<u8>> {
         let key = key_of(pack);
         let bytes = self.bucket.get(&key, pack.bytes as usize)?.ok_or_else(|| RemoteError::Missing { key: key.clone() })?;
         if bytes.len() as u64 != pack.bytes || pack_id(&bytes) != pack.id {
             return Err(RemoteError::Damaged { key, why: "it is not what its name says".to_owned() });
         }
+        Ok(bytes)
+    }
+
+    /// A catalog.
+    pub fn get_catalog(&self, catalog: &PackRef) -> RemoteResult<Catalog> {
+        Catalog::decode(&self.get_whole(catalog)?).map_err(|error| RemoteError::format(&key_of(catalog), &error))
+    }
+
+    /// Fetches ranges of a pack, which are in order, one behind the other into a temporary file. What stands between them comes along
+    /// where that is cheaper than another request; gives where in the file each of them begins. What came is not held against
+    /// anything: whoever decodes it does that.
+    pub fn get_parts(&self, pack: &PackRef, ranges: &[Range<u64>], tmp: &Dir) -> RemoteResult<(TempFile, Vec<u64>)> {
+        let key = key_of(pack);
+        let mut file = tmp.temp_file()?;
+        let mut places = Vec::with_capacity(ranges.len());
+        for joined in joined(ranges, if self.bucket.has_ranges() { PACK_GAP_BYTES } else { pack.bytes }) {
+            let (start, end) = (ranges[joined.start].start, ranges[joined.end - 1].end);
+            let bytes = self.bucket.get_range(&key, start..end, pack.bytes as usize)?;
+            let bytes = bytes.filter(|bytes| bytes.len() as u64 == end - start).ok_or_else(|| RemoteError::Missing { key: key.clone() })?;
+            let at = file.bytes();
+            file.write(&bytes)?;
+            places.extend(ranges[joined].iter().map(|range| at + range.start - start));
+        }
+        Ok((file, places))
+    }
+
+    /// Fetches a pack into a temporary file, and holds it against its id.
+    pub fn get_pack(&self, pack: &PackRef, tmp: &Dir) -> RemoteResult<TempFile> {
+        let bytes = self.get_whole(pack)?;
         let mut file = tmp.temp_file()?;
         file.write(&bytes)?;
         Ok(file)
@@ -86,6 +111,18 @@ impl Remote {
     }
 }
 
-fn key_of(pack: &PackRef) -> String {
+/// Groups of ranges between which there are no more than so many bytes.
+fn joined(ranges: &[Range<u64>], gap_bytes: u64) -> Vec<Range<usize>> {
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    for (at, range) in ranges.iter().enumerate() {
+        match groups.last_mut() {
+            Some(group) if range.start <= ranges[group.end - 1].end + gap_bytes => group.end = at + 1,
+            _ => groups.push(at..at + 1),
+        }
+    }
+    groups
+}
+
+pub(super) fn key_of(pack: &PackRef) -> String {
     format!("packs/{}", pack.id)
 }

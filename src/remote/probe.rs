@@ -24,6 +24,15 @@ fn try_twice(bucket: &dyn Bucket, key: &str) -> RemoteResult<()> {
     }
 }
 
+/// The time by the storage's own clock, in milliseconds since 1970-01-01 UTC. Makes a key and removes it.
+pub fn storage_time_ms(bucket: &dyn Bucket) -> RemoteResult<i64> {
+    let key = format!("probe/{:032x}", u128::from_le_bytes(random()));
+    bucket.create(&key, b"time")?;
+    let found = bucket.look(&key);
+    bucket.remove(&key)?;
+    Ok(found?.map_or(0, |stored| stored.written_ms))
+}
+
 /// Sixteen random bytes.
 pub(super) fn random() -> [u8; 16] {
     let mut bytes = [0; 16];

@@ -55,14 +55,17 @@ impl Bucket for Faulty {
     fn put(&self, key: &str, bytes: Vec<u8>) -> RemoteResult<()> {
         self.ask(key, || self.bucket.put(key, bytes.clone()))
     }
-    fn is_there(&self, key: &str, bytes: u64) -> RemoteResult<bool> {
-        self.ask(key, || self.bucket.is_there(key, bytes))
-    }
-    fn list(&self, folder: &str, names_max: usize) -> RemoteResult<Vec<String>> {
-        self.ask(folder, || self.bucket.list(folder, names_max))
+    fn size(&self, key: &str) -> RemoteResult<Option<u64>> {
+        self.ask(key, || self.bucket.size(key))
     }
     fn remove(&self, key: &str) -> RemoteResult<()> {
         self.ask(key, || self.bucket.remove(key))
+    }
+    fn list(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
+        self.ask(prefix, || self.bucket.list(prefix))
+    }
+    fn look(&self, key: &str) -> RemoteResult<Option<Stored>> {
+        self.ask(key, || self.bucket.look(key))
     }
 }
 
@@ -95,7 +98,7 @@ fn append_behind_all(remote: &Remote, seen: &mut Seen, pin: u64) -> u64 {
         if let Some(last) = found.last() {
             *seen = last.seen;
         }
-        match remote.append(seen, vec![record(seen, pin)], Vec::new()).unwrap() {
+        match remote.append(seen, vec![record(seen, pin)], (Vec::new(), Vec::new())).unwrap() {
             Appended::Done(now) => {
                 *seen = now;
                 return lost;
@@ -142,7 +145,7 @@ fn a_fault_at_any_request_is_an_error_or_leaves_exactly_one_entry() {
         for at in 0..8 {
             let folder = tempfile::tempdir().unwrap();
             let faulty = || Box::new(Faulty { bucket: directory(&folder), fault, at, requests: AtomicU64::new(0) });
-            let append = |remote: Remote| remote.append(&Seen::NOTHING, vec![record(&Seen::NOTHING, 1)], Vec::new());
+            let append = |remote: Remote| remote.append(&Seen::NOTHING, vec![record(&Seen::NOTHING, 1)], (Vec::new(), Vec::new()));
             let first = find_or_found(faulty()).and_then(append);
             let there = find_or_found(Box::new(directory(&folder))).unwrap().behind(&Seen::NOTHING, 10).unwrap();
             match first {
@@ -201,14 +204,14 @@ impl Bucket for Liar {
     fn put(&self, key: &str, bytes: Vec<u8>) -> RemoteResult<()> {
         self.bucket.put(key, bytes)
     }
-    fn is_there(&self, key: &str, bytes: u64) -> RemoteResult<bool> {
-        self.bucket.is_there(key, bytes)
-    }
-    fn list(&self, folder: &str, names_max: usize) -> RemoteResult<Vec<String>> {
-        self.bucket.list(folder, names_max)
+    fn size(&self, key: &str) -> RemoteResult<Option<u64>> {
+        self.bucket.size(key)
     }
     fn remove(&self, key: &str) -> RemoteResult<()> {
         self.bucket.remove(key)
+    }
+    fn list(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
+        self.bucket.list(prefix)
     }
 }
 
@@ -258,6 +261,7 @@ fn entries_out_of_their_place_are_refused() {
         nonce: [0; 16],
         records: vec![record(&Seen::NOTHING, 1)],
         packs: Vec::new(),
+        catalogs: Vec::new(),
     };
     let another = record(&Seen::NOTHING, 2);
     let wrong = [
@@ -283,7 +287,7 @@ fn packs_that_are_not_what_their_names_say_are_refused() {
     let tmp = tempfile::tempdir().unwrap();
     let tmp = crate::disk::Dir::open(tmp.path(), crate::disk::RootOf::UserPath).unwrap();
     let remote = find_or_found(Box::new(directory(&folder))).unwrap();
-    let pack = remote.put_pack(b"the bytes of a pack".to_vec(), 1).unwrap();
+    let pack = remote.put_pack(b"the bytes of a pack".to_vec(), 1, 0).unwrap();
     assert!(remote.get_pack(&pack, &tmp).is_ok());
     let never = AtomicBool::new(false);
     assert_eq!(remote.get_packs(&[pack; 20], &tmp, &never, &|_| {}).unwrap().len(), 20);

@@ -1,9 +1,13 @@
 //! Taking in packs of other stores. Every frame is decoded and every id computed before anything is published; until then what came
 //! lies in temporary files and can be read like the rest of the store.
 //!
+//! What is wanting: a machine need not have every content. A frame whose base, or whose chunks, are elsewhere and known to be there is
+//! given back instead of taken in; then it is not here either.
+//!
 //! Depths: a delta was made against a base of some depth in another store. Here the base may be deeper; then the delta's content is
 //! stored alone, so that along each chain depths fall, as `format.md` wants it.
 
+use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
 use super::batch::{PendingCoding, PendingFrame};
@@ -18,6 +22,23 @@ use crate::id::{ObjectId, ObjectKind};
 
 const WHAT: &str = "pack";
 
+/// A frame that came and is not taken in, because it needs what is known to be elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// In which of the files, in the order in which they were added.
+    pub file: usize,
+    /// The frame.
+    pub frame: PackFrame,
+    /// What it is a delta against.
+    pub base: Option<ObjectId>,
+}
+
+/// A chunk list that came.
+struct List {
+    location: Location,
+    waiting: Waiting,
+}
+
 /// Packs that are being taken in. Dropped before [`Incoming::fill`], it leaves no trace.
 pub struct Incoming<'s> {
     store: &'s Store,
@@ -28,54 +49,112 @@ pub struct Incoming<'s> {
     encoder: Encoder,
     /// What is to be published, in order.
     frames: Vec<(Location, Vec<ObjectId>)>,
-    lists: Vec<(ObjectKind, ObjectId)>,
+    lists: Vec<List>,
+    /// Objects that came and are not taken in.
+    waiting: HashSet<ObjectId>,
+    /// Objects that are not to be stored, though others may be deltas against them.
+    unwanted: HashSet<ObjectId>,
 }
 
 impl<'s> Incoming<'s> {
     /// Nothing has come yet. The caller holds a pin, and nobody else takes packs in with the same [`Store`].
-    pub fn new(store: &'s Store) -> StoreResult<Self> {
-        let (files, frames, lists) = (Vec::new(), Vec::new(), Vec::new());
-        Ok(Self { store, reader: store.reader(), files, alone: None, encoder: Encoder::new()?, frames, lists })
+    /// What is `unwanted` does not become part of the store.
+    pub fn new(store: &'s Store, unwanted: HashSet<ObjectId>) -> StoreResult<Self> {
+        let (files, frames, lists, waiting) = (Vec::new(), Vec::new(), Vec::new(), HashSet::new());
+        Ok(Self { store, reader: store.reader(), files, alone: None, encoder: Encoder::new()?, frames, lists, waiting, unwanted })
     }
 
     /// Checks a pack, whose bytes are those of its id, and makes its objects readable. Their bases must be in it, in one before it, or in
-    /// the store.
+    /// the store; or else `is_elsewhere`, and then the frames that need them are given back.
     ///
     /// # Errors
     /// Whatever is wrong with it; then everything that came is to be dropped.
-    pub fn add(&mut self, file: TempFile) -> StoreResult<()> {
-        let map = Arc::new(file.map()?);
-        let adopted = self.store.segments.adopt(map.clone())?;
-        let number = adopted.number();
-        self.files.push((file, adopted));
+    pub fn add(&mut self, file: TempFile, is_elsewhere: &dyn Fn(&ObjectId) -> bool) -> StoreResult<Vec<Waiting>> {
+        let number = self.adopt(file)?;
+        let map = self.map_of(number)?;
+        let mut waiting = Vec::new();
         for frame in decode_pack(&map)? {
-            self.add_frame(&map, number, &frame)?;
+            waiting.extend(self.add_frame(number, u64::from(frame.offset), &frame, is_elsewhere)?);
         }
-        Ok(())
+        Ok(waiting)
     }
 
-    fn add_frame(&mut self, map: &Map, number: u32, entry: &PackFrame) -> StoreResult<()> {
-        let bytes = &map[entry.offset as usize..][..entry.bytes as usize];
+    /// Makes a file with parts of packs readable, of which nothing is known yet. Gives its place among the files.
+    pub fn adopt(&mut self, file: TempFile) -> StoreResult<usize> {
+        let adopted = self.store.segments.adopt(Arc::new(file.map()?))?;
+        self.files.push((file, adopted));
+        Ok(self.files.len() - 1)
+    }
+
+    /// Checks a frame that begins at `offset` of a file and makes its objects readable. Its base must be here already.
+    pub fn add_part(&mut self, file: usize, offset: u64, frame: &PackFrame) -> StoreResult<()> {
+        self.add_frame(file, offset, frame, &|_| false).map(drop)
+    }
+
+    fn map_of(&self, file: usize) -> StoreResult<Arc<Map>> {
+        let number = self.files.get(file).map_or(0, |(_, adopted)| adopted.number());
+        self.store.segments.map(number, 0)?.ok_or(StoreError::Codec("a pack is not there"))
+    }
+
+    fn add_frame(
+        &mut self,
+        file: usize,
+        offset: u64,
+        entry: &PackFrame,
+        is_elsewhere: &dyn Fn(&ObjectId) -> bool,
+    ) -> StoreResult<Option<Waiting>> {
+        let (map, number) = (self.map_of(file)?, self.files[file].1.number());
+        let offset = u32::try_from(offset).map_err(|_| StoreError::Full)?;
+        let end = (offset as usize).saturating_add(entry.bytes as usize);
+        let bytes = map.get(offset as usize..end).ok_or(malformed("a frame lies beyond its end"))?;
         let header = checked_header(bytes, entry)?;
-        let location = Location::new(number, entry.offset, 0);
+        let location = Location::new(number, offset, 0);
         if self.is_known(entry)? {
-            return Ok(());
+            return Ok(None);
         }
-        let fits = self.base_fits(location, &header)?;
+        let base = if let Coding::Delta { base: Base::Far(id), .. } = header.coding { Some(id) } else { None };
+        let waiting = Waiting { file, frame: entry.clone(), base };
+        if let Some(base) = base.filter(|base| self.waiting.contains(base) || !self.store.seems_to_contain(base).unwrap_or(true)) {
+            if header.kind != ObjectKind::Blob || !(self.waiting.contains(&base) || is_elsewhere(&base)) {
+                return Err(StoreError::Missing { kind: header.kind, id: base });
+            }
+            self.waiting.extend(entry.ids.iter().copied());
+            return Ok(Some(waiting));
+        }
+        let fits = base.is_none_or(|base| !self.unwanted.contains(&base)) && self.base_fits(location, &header)?;
         if self.reader.ids_in(location)? != entry.ids {
             return Err(malformed("its table names other objects than it holds"));
         }
-        let location = if fits { location } else { self.store_alone(location, &header)? };
-        if header.content == Content::ChunkList {
-            self.lists.push((header.kind, entry.ids[0]));
+        if entry.ids.iter().any(|id| self.unwanted.contains(id)) {
+            return self.pass_over(location, &header, waiting);
         }
+        let location = if fits { location } else { self.store_alone(location, &header, 0)? };
+        if header.content == Content::ChunkList {
+            self.lists.push(List { location, waiting });
+        }
+        self.make_readable(location, &entry.ids);
+        self.frames.push((location, entry.ids.clone()));
+        Ok(None)
+    }
+
+    fn make_readable(&self, location: Location, ids: &[ObjectId]) {
         let mut incoming = self.store.incoming.write().unwrap_or_else(PoisonError::into_inner);
-        for (member, &id) in (0..).zip(&entry.ids) {
+        for (member, &id) in (0..).zip(ids) {
             incoming.entry(id).or_insert(Location::new(location.segment(), location.offset(), member));
         }
-        drop(incoming);
-        self.frames.push((location, entry.ids.clone()));
-        Ok(())
+    }
+
+    /// Makes a frame readable for deltas and takes in only what is wanted of it.
+    fn pass_over(&mut self, location: Location, header: &FrameHeader, waiting: Waiting) -> StoreResult<Option<Waiting>> {
+        for (member, id) in (0..).zip(&waiting.frame.ids) {
+            if !self.unwanted.contains(id) {
+                let alone = self.store_alone(Location::new(location.segment(), location.offset(), member), header, member)?;
+                self.make_readable(alone, &[*id]);
+                self.frames.push((alone, vec![*id]));
+            }
+        }
+        self.make_readable(location, &waiting.frame.ids);
+        Ok(Some(waiting))
     }
 
     /// Whether all objects of a frame are here already, whole. For chunk lists that is not asked, since their chunks may be coming.
@@ -96,13 +175,18 @@ impl<'s> Incoming<'s> {
         }
     }
 
-    fn store_alone(&mut self, location: Location, header: &FrameHeader) -> StoreResult<Location> {
-        let content = self.reader.decode_whole(location)?.content;
-        let (coding, payload) = match self.encoder.encode(&content, None)? {
+    /// Stores one object of a frame as a frame that stands alone.
+    fn store_alone(&mut self, location: Location, header: &FrameHeader, member: u16) -> StoreResult<Location> {
+        let decoded = self.reader.decode_whole(location)?;
+        let range = header.member_range(member).ok_or(StoreError::Codec("a frame has fewer members"))?;
+        let content = &decoded.content[range];
+        let (coding, payload) = match self.encoder.encode(content, None)? {
             Encoded::Zstd(payload) => (Coding::Zstd, payload),
             Encoded::Raw | Encoded::Delta(_) => (Coding::Raw, content.to_vec()),
         };
-        let header = FrameHeader { coding, stored_bytes: payload.len() as u32, ..header.clone() };
+        let is_list = header.content == Content::ChunkList;
+        let (content, raw_bytes) = (if is_list { Content::ChunkList } else { Content::Single }, content.len() as u32);
+        let header = FrameHeader { kind: header.kind, content, coding, raw_bytes, stored_bytes: payload.len() as u32 };
         let mut bytes = Vec::new();
         encode_frame(&header, &payload, &mut bytes);
         let (mut file, adopted) = match self.alone.take() {
@@ -121,12 +205,53 @@ impl<'s> Incoming<'s> {
         Ok(location)
     }
 
-    /// Checks that every large content that came has all its chunks and that they add up to it.
-    pub fn check_large(&mut self) -> StoreResult<()> {
-        for (kind, id) in std::mem::take(&mut self.lists) {
-            self.reader.stream(kind, &id, &mut |_| Ok(()))?;
+    /// The chunks that are not here of the large contents that came.
+    pub fn wanting_chunks(&mut self) -> StoreResult<Vec<ObjectId>> {
+        let mut wanting = Vec::new();
+        for list in &self.lists {
+            for chunk in self.reader.chunks(list.waiting.frame.kind, &list.waiting.frame.ids[0])? {
+                if !self.store.seems_to_contain(&chunk)? {
+                    wanting.push(chunk);
+                }
+            }
         }
-        Ok(())
+        Ok(wanting)
+    }
+
+    /// Checks that every large content that came has all its chunks and that they add up to it. One that lacks chunks which are
+    /// elsewhere is given back.
+    pub fn check_large(&mut self, is_elsewhere: &dyn Fn(&ObjectId) -> bool) -> StoreResult<Vec<Waiting>> {
+        let mut waiting = Vec::new();
+        for list in std::mem::take(&mut self.lists) {
+            let (kind, id) = (list.waiting.frame.kind, list.waiting.frame.ids[0]);
+            let needs_waiting = list.waiting.base.is_some_and(|base| self.waiting.contains(&base));
+            if needs_waiting || kind == ObjectKind::Blob && self.lacks_chunks(kind, &id, is_elsewhere)? {
+                self.waiting.insert(id);
+                self.store.incoming.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
+                self.frames.retain(|(location, _)| *location != list.location);
+                waiting.push(list.waiting);
+            } else {
+                self.reader.stream(kind, &id, &mut |_| Ok(()))?;
+            }
+        }
+        // Nothing more is made against them.
+        let mut incoming = self.store.incoming.write().unwrap_or_else(PoisonError::into_inner);
+        self.unwanted.iter().for_each(|id| _ = incoming.remove(id));
+        Ok(waiting)
+    }
+
+    /// Whether a large content lacks chunks, all of which are elsewhere.
+    fn lacks_chunks(&mut self, kind: ObjectKind, id: &ObjectId, is_elsewhere: &dyn Fn(&ObjectId) -> bool) -> StoreResult<bool> {
+        let mut lacks = false;
+        for chunk in self.reader.chunks(kind, id)? {
+            if !self.store.seems_to_contain(&chunk)? {
+                if !is_elsewhere(&chunk) && !self.waiting.contains(&chunk) {
+                    return Err(StoreError::Missing { kind: ObjectKind::Blob, id: chunk });
+                }
+                lacks = true;
+            }
+        }
+        Ok(lacks)
     }
 
     /// Puts what came into a batch, to be published with the records that refer to it.

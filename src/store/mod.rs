@@ -32,7 +32,7 @@ use std::sync::{Mutex, PoisonError, RwLock};
 pub use batch::{Batch, Published, When};
 pub use check::{CheckReport, Damage, FrameHolds};
 pub use collect::{Collected, Costs, Effort, LiveSet, Rewritten, SegmentUse};
-pub use incoming::Incoming;
+pub use incoming::{Incoming, Waiting};
 pub use location::{Location, Position};
 pub use pack::Packer;
 pub use pin::{NoPins, Pin};

@@ -87,7 +87,8 @@ impl<'s> Writer<'s> {
             return Ok(self.put_stream(kind, content, base)?.0);
         }
         let id = ObjectId::of(kind, content);
-        let is_as_before = base == Some(&id) && !self.mends;
+        // A content of a former version may be at a remote only.
+        let is_as_before = base == Some(&id) && !self.mends && self.store.seems_to_contain(&id)?;
         if !is_as_before && !self.is_known(kind, &id)? {
             let base = base.and_then(|base| self.base(kind, base));
             self.add(kind, Content::Single, id, content, base)?;
@@ -126,7 +127,7 @@ impl<'s> Writer<'s> {
             hasher.update(content);
             let id = ObjectId::of(ObjectKind::Blob, content);
             let predecessor = predecessors.of(&id);
-            let is_as_before = matches!(predecessor, Predecessor::Itself) && !self.mends;
+            let is_as_before = matches!(predecessor, Predecessor::Itself) && !self.mends && self.store.seems_to_contain(&id)?;
             if !is_as_before && !self.is_known(ObjectKind::Blob, &id)? {
                 let base = match predecessor {
                     Predecessor::Other(base) => self.base(ObjectKind::Blob, &base),

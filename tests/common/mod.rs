@@ -4,6 +4,7 @@
 #![allow(dead_code)] // Every file in `tests/` is a program of its own and uses a part of this.
 
 pub mod contract;
+pub mod far;
 pub mod fault_proxy;
 pub mod files;
 pub mod grow;

@@ -28,8 +28,8 @@ pub use run::{AtArgs, BisectArgs, command_line};
 pub use search::{GrepArgs, WhenArgs};
 pub use shell::{CompletionArgs, ManArgs, Shell};
 pub use sync::{
-    FetchArgs, KeyArgs, PullArgs, RemoteAddArgs, RemoteCheckArgs, RemoteCommand, RemoteKeyChangeArgs, RemoteKeyCommand, RemoteKeyShowArgs,
-    RemoteRemoveArgs, SyncArgs,
+    FetchArgs, KeyArgs, PullArgs, RemoteAddArgs, RemoteAutoArgs, RemoteCheckArgs, RemoteCommand, RemoteKeyChangeArgs, RemoteKeyCommand,
+    RemoteKeyShowArgs, RemoteRemoveArgs, Switch, SyncArgs,
 };
 pub use transfer::{DrillArgs, ExportCommand, ExportGitArgs, ExportTarArgs, ImportCommand, ImportGitArgs};
 pub use upkeep::{BudgetArgs, BudgetSize, DuArgs, DuBy, PurgeArgs};

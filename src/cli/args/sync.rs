@@ -18,6 +18,7 @@ pub enum RemoteCommand {
     /// Change what opens an encrypted remote, or show its recovery code
     #[command(subcommand)]
     Key(RemoteKeyCommand),
+    Auto(RemoteAutoArgs),
 }
 
 /// `remote key …`
@@ -47,6 +48,19 @@ pub struct RemoteKeyShowArgs {
     pub name: Option<String>,
 }
 
+/// Whether a push is followed by a sync, in the background
+///
+/// The push does not wait for it. One sync is at work at a time; `{lua} status` shows how the last one ended.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  {lua} remote auto on\n  {lua} remote auto off nas")]
+pub struct RemoteAutoArgs {
+    /// on or off
+    #[arg(value_enum)]
+    pub switch: Switch,
+    /// The remote; else the only one, or origin
+    pub name: Option<String>,
+}
+
 /// What opens an encrypted remote.
 #[derive(Debug, Default, Args)]
 pub struct KeyArgs {
@@ -56,6 +70,13 @@ pub struct KeyArgs {
     /// Open an encrypted remote with its recovery code, which is asked for, or read from standard input
     #[arg(long, conflicts_with = "key_file")]
     pub recovery_code: bool,
+}
+
+/// A setting with two states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Switch {
+    On,
+    Off,
 }
 
 /// Share the history with a remote: a bucket, or a directory
@@ -138,6 +159,9 @@ pub struct SyncArgs {
     /// Who changes the workspace
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,
+    /// What a push begins behind itself
+    #[arg(long, hide = true, requires = "remote", conflicts_with_all = ["push", "pull", "check", "dry_run", "force"])]
+    pub background: bool,
 }
 
 /// Receive versions from a remote and bring one into the workspace, without making another
@@ -164,9 +188,16 @@ pub struct PullArgs {
 }
 
 /// Receive versions from a remote and touch no file of the workspace
+///
+/// All versions come, with their trees and what is small of their contents. Other contents come once a command needs them, or are fetched
+/// here: those of the versions that are named, or all. What was fetched before an interruption is not fetched again.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  {lua} fetch\n  {lua} fetch 12 13\n  {lua} fetch --all")]
 pub struct FetchArgs {
-    /// With the contents of all versions, which is what happens anyway for now
+    /// Versions whose contents are fetched
+    #[arg(value_name = "N", value_parser = parse_revision, conflicts_with = "all")]
+    pub versions: Vec<Revision>,
+    /// Fetch the contents of all versions
     #[arg(long)]
     pub all: bool,
     /// The remote; else the only one, or origin

@@ -153,19 +153,28 @@ impl DiffFormArgs {
     }
 }
 
-/// Read and check every object of every version
+/// Read and check every object of every version, or what lies at a remote
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  {lua} verify\n  {lua} verify --remote\n  {lua} verify --remote --read-data")]
 pub struct VerifyArgs {
     /// Check only that everything is there, without reading contents
     #[arg(long)]
     pub quick: bool,
+    /// Check a remote instead: that its log is a chain, and all that it names is there; the only one, or origin, if it is not named
+    #[arg(long, value_name = "NAME", num_args = 0..=1, conflicts_with = "quick")]
+    pub remote: Option<Option<String>>,
+    /// Read every byte of the remote, too
+    #[arg(long, requires = "remote")]
+    pub read_data: bool,
 }
 
 /// Give back the room of contents that no version reaches any more, and join small segments
 ///
-/// Pushes and reads go on meanwhile, and it can be stopped at any time.
+/// Pushes and reads go on meanwhile, and it can be stopped at any time. With --remote it is a remote that is collected: small packs are
+/// merged, and what was purged or belongs to no version goes. What nothing names stays for the grace period, because another machine
+/// may be about to name it; what was purged goes at once.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  {lua} gc --dry-run\n  {lua} gc")]
+#[command(after_help = "Examples:\n  {lua} gc --dry-run\n  {lua} gc\n  {lua} gc --remote --dry-run\n  {lua} gc --remote")]
 pub struct GcArgs {
     /// Say what would come back, and change nothing
     #[arg(long)]
@@ -176,6 +185,12 @@ pub struct GcArgs {
     /// Compress everything anew, harder; takes long and gains a few percent
     #[arg(long)]
     pub recompress: bool,
+    /// Collect a remote instead: the only one, or origin, if it is not named
+    #[arg(long, value_name = "NAME", num_args = 0..=1, conflicts_with_all = ["all", "recompress"])]
+    pub remote: Option<Option<String>>,
+    /// How long what nothing names stays in a remote; less only while no other machine syncs
+    #[arg(long, value_name = "HOURS", requires = "remote", default_value_t = 168)]
+    pub grace: u32,
 }
 
 /// Say which of the paths are left out, and by which rule

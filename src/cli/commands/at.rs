@@ -2,6 +2,7 @@
 
 use lua_store::ops::{self, AtOptions, Ended, RevisionRange};
 
+use super::sync::{ALL_PATHS, bring_range_here};
 use crate::cli::args::{AtArgs, command_line};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Outcome;
@@ -9,7 +10,7 @@ use crate::cli::session::Session;
 use crate::cli::{environment, json, render};
 
 pub fn at(session: &Session, args: AtArgs) -> Outcome {
-    let workspace = session.open()?;
+    let mut workspace = session.open()?;
     let options = AtOptions {
         versions: args.versions,
         command: command_line(args.command),
@@ -17,6 +18,7 @@ pub fn at(session: &Session, args: AtArgs) -> Outcome {
         quiet: session.is_json(),
         scratch: environment::temporary_folder(),
     };
+    bring_range_here(session, &mut workspace, &options.versions, &ALL_PATHS)?;
     let runs = ops::at(&workspace, &options, session.host())?;
     if let (RevisionRange::Single(_), [run]) = (&options.versions, &runs[..]) {
         if session.is_json() {

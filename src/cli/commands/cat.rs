@@ -7,6 +7,7 @@ use lua_store::ops::{self, OpsError, VersionPath, Workspace};
 use lua_store::store::StoreError;
 
 use super::ls::place_of;
+use super::sync::bring_here;
 use crate::cli::args::CatArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
@@ -14,8 +15,11 @@ use crate::cli::session::Session;
 use crate::cli::{json, output};
 
 pub fn cat(session: &Session, args: &CatArgs) -> Outcome {
-    let workspace = session.open()?;
+    let mut workspace = session.open()?;
     let places = args.places.iter().map(|place| place_of(session, &workspace, place)).collect::<Result<Vec<_>, _>>()?;
+    for place in &places {
+        bring_here(session, &mut workspace, &[place.version], &[place.path.as_bytes()])?;
+    }
     if session.is_json() {
         let contents = places.iter().map(|place| read(&workspace, place)).collect::<Result<Vec<_>, _>>()?;
         session.answer(|| json::past::contents(&places, &contents), |_| ())?;

@@ -2,8 +2,10 @@
 
 use std::ffi::{OsStr, OsString};
 
+use lua_store::format::record::VersionNumber;
 use lua_store::ops::{self, DiffForm, DiffOptions, DiffOutcome, DiffSide, Revision, Workspace};
 
+use super::sync::bring_here;
 use crate::cli::args::{DiffArgs, DiffFormArgs, VersionDiffArgs, looks_like_version};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
@@ -44,6 +46,11 @@ fn compare(
     let paths = paths::patterns(workspace.root(), session.folder(), words)?;
     let form = form.form();
     let options = DiffOptions { from, to, paths, form };
+    if form != DiffForm::NameOnly {
+        let to = if let DiffSide::Version(to) = options.to { Some(to) } else { None };
+        let versions: Vec<VersionNumber> = options.from.into_iter().chain(to).collect();
+        bring_here(session, workspace, &versions, &options.paths)?;
+    }
     let outcome = ops::diff(workspace, &options, session.host())?;
     let in_words = |page: &mut _| render::diff::put(page, &outcome, form, terminal::stdout_is_terminal());
     session.answer(|| json::diff::diff(&outcome, from, to, form), in_words)?;

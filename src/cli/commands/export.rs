@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use lua_store::ops::{self, ExportGitOptions, ExportTarOptions, Revision};
 
+use super::sync::{ALL_PATHS, bring_all_here, bring_here};
 use crate::cli::args::{ExportGitArgs, ExportTarArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
@@ -12,7 +13,8 @@ use crate::cli::{json, output, render, terminal};
 
 pub fn git(session: &Session, args: ExportGitArgs) -> Outcome {
     let to = target(session, args.to)?;
-    let workspace = session.open()?;
+    let mut workspace = session.open()?;
+    bring_all_here(session, &mut workspace)?;
     let range = args.versions.unwrap_or_default();
     let resolve = |revision: Option<Revision>| revision.map(|revision| workspace.resolve(&revision)).transpose();
     let options = ExportGitOptions { from: resolve(range.from)?, to: resolve(range.to)?, branch: args.branch };
@@ -33,8 +35,9 @@ pub fn git(session: &Session, args: ExportGitArgs) -> Outcome {
 
 pub fn tar(session: &Session, args: ExportTarArgs) -> Outcome {
     let to = target(session, args.to)?;
-    let workspace = session.open()?;
+    let mut workspace = session.open()?;
     let options = ExportTarOptions { version: workspace.resolve(&args.version)?, level: args.level };
+    bring_here(session, &mut workspace, &[options.version], &ALL_PATHS)?;
     let Some(file) = to else {
         let outcome = ops::export_tar(&workspace, options, &mut output::stream(), session.host())?;
         session.tell_in_words(render::left_out::purged(&outcome.purged));

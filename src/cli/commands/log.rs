@@ -1,7 +1,8 @@
 //! `log`: which versions changed paths.
 
-use lua_store::ops::{self, DiffForm, LogOptions};
+use lua_store::ops::{self, DiffForm, LogOptions, RevisionRange};
 
+use super::sync::bring_range_here;
 use crate::cli::args::LogArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Outcome;
@@ -10,9 +11,12 @@ use crate::cli::session::Session;
 use crate::cli::{json, paths, render, terminal};
 
 pub fn log(session: &Session, args: &LogArgs) -> Outcome {
-    let workspace = session.open()?;
+    let mut workspace = session.open()?;
     let paths = paths::named(workspace.root(), session.folder(), &args.paths)?;
     let options = LogOptions { paths, limit: args.limit, follow: !args.no_follow, form: args.form() };
+    if options.form != DiffForm::NameOnly {
+        bring_range_here(session, &mut workspace, &RevisionRange::ALL, &options.paths)?;
+    }
     let entries = ops::log(&workspace, &options, session.host())?;
     let active = ops::list(&workspace, Some(1))?.1;
     let in_words = |page: &mut _| render::log::put(page, &entries, options.form, &LocalClock::of_system(), terminal::stdout_is_terminal());

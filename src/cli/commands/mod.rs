@@ -38,6 +38,10 @@ use super::session::Session;
 
 /// Runs a command.
 pub fn run(session: &Session, command: Command) -> Outcome {
+    dispatch(session, command).map_err(|failure| sync::explain_missing(session, failure))
+}
+
+fn dispatch(session: &Session, command: Command) -> Outcome {
     match command {
         Command::Init(args) => init::init(session, args),
         Command::Push(args) => push::push(session, args),

@@ -26,5 +26,6 @@ pub fn purge(session: &Session, args: &PurgeArgs) -> Outcome {
     let outcome = ops::purge(&mut workspace, &options, session.host())?;
     let elapsed = session.elapsed();
     session.answer(|| json::purge::purged(&outcome, elapsed), |page| render::purge::put(page, &outcome, elapsed))?;
+    session.tell_in_words(render::purge::remote_lines(&outcome.remotes).iter().map(|line| session.named(line)));
     Ok(Exit::damage_if(!outcome.proof.is_absent()))
 }

@@ -29,6 +29,9 @@ pub fn push(session: &Session, args: PushArgs) -> Outcome {
     let check = check.map(|command| run_check(session, &mut workspace, &outcome, command)).transpose()?.flatten();
     // Behind everything else: the version is there, and green if it is.
     let budget = if matches!(outcome, PushOutcome::Made { .. }) { super::budget::keep(session, &mut workspace)? } else { None };
+    if !syncs && matches!(outcome, PushOutcome::Made { .. }) {
+        sync::begin_behind_push(session, &workspace);
+    }
     let synced = syncs.then(|| sync::after_push(session, &mut workspace));
     let in_json = synced.as_ref().map(json::push::PushSync::new);
     session.answer_in_json(|| json::push::push(&outcome, check.as_ref(), budget.as_ref(), in_json, circumstances))?;

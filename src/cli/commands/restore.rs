@@ -1,7 +1,8 @@
 //! `source restore`: bring a version, or some of its paths, into a folder or into the workspace.
 
-use lua_store::ops::{self, RestoreOptions, RestoreTarget};
+use lua_store::ops::{self, OpsError, RestoreOptions, RestoreTarget};
 
+use super::sync::bring_here;
 use crate::cli::args::RestoreArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Outcome;
@@ -18,6 +19,10 @@ pub fn restore(session: &Session, args: RestoreArgs) -> Outcome {
         by: environment::author(args.by),
         dry_run: args.dry_run,
     };
+    if !options.dry_run {
+        let version = options.version.or(workspace.log().head().map_err(OpsError::from)?.active);
+        bring_here(session, &mut workspace, version.as_slice(), &options.patterns)?;
+    }
     let outcome = ops::restore(&mut workspace, &options, session.host())?;
     let (elapsed, folder) = (session.elapsed(), folder.as_deref());
     let in_words = |page: &mut _| match args.dry_run {

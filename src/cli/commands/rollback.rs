@@ -5,6 +5,7 @@ use std::time::Instant;
 use lua_store::format::record::VersionNumber;
 use lua_store::ops::{self, RollbackOptions, RollbackOutcome, Workspace};
 
+use super::sync::{ALL_PATHS, bring_here};
 use crate::cli::args::{RollbackArgs, RollbackHow, UndoArgs};
 use crate::cli::bounds::PATHS_SHOWN_MAX;
 use crate::cli::exit::Exit;
@@ -48,6 +49,7 @@ fn roll_back_to(session: &Session, workspace: &mut Workspace, version: VersionNu
     }
     // Not from the beginning of the process: the user may have thought about the plan for a while.
     let began = Instant::now();
+    bring_here(session, workspace, &[version], &ALL_PATHS)?;
     let outcome = ops::rollback(workspace, &options, session.host())?;
     let (elapsed, undo) = (began.elapsed(), session.named("`{lua} undo`"));
     session.answer(|| json::rollback::rollback(&outcome, elapsed), |page| render::rollback::put(page, &outcome, elapsed, &undo))?;

@@ -12,7 +12,11 @@ pub fn status(session: &Session, args: &StatusArgs) -> Outcome {
     let options = StatusOptions { measure_left_out: args.left_out, rehash: args.rehash };
     let status = ops::status(&mut session.open()?, &options, session.host())?;
     let age_ms = last_push_age_ms(session, &status);
-    session.answer(|| json::status::status(&status, age_ms), |page| render::status::put(page, &status, age_ms, args.left_out))?;
+    let in_words = |page: &mut _| {
+        render::status::put(page, &status, age_ms, args.left_out);
+        render::status::put_background(page, &status, session.host().now_ms());
+    };
+    session.answer(|| json::status::status(&status, age_ms), in_words)?;
     Ok(Exit::Done)
 }
 

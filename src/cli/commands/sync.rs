@@ -1,16 +1,22 @@
 //! `remote`, `sync`, `pull`, `fetch`: one history on several machines.
 
+use lua_store::format::record::VersionNumber;
 use lua_store::ops::{
-    self, AddOptions, OpsError, PullOptions, RemoteAccess, RemoteSecret, SyncDirection, SyncOptions, SyncOutcome, Workspace,
+    self, AddOptions, FetchWhat, OpsError, PullOptions, RemoteAccess, RemoteSecret, RevisionRange, SyncDirection, SyncOptions, SyncOutcome,
+    Workspace,
 };
 use lua_store::remote::{Pace, RemoteError};
+use lua_store::store::StoreError;
 
 use super::remote_key;
-use crate::cli::args::{FetchArgs, PullArgs, RemoteAddArgs, RemoteCheckArgs, RemoteCommand, RemoteKeyCommand, RemoteRemoveArgs, SyncArgs};
+use crate::cli::args::{
+    FetchArgs, PullArgs, RemoteAddArgs, RemoteAutoArgs, RemoteCheckArgs, RemoteCommand, RemoteKeyCommand, RemoteRemoveArgs, Switch,
+    SyncArgs,
+};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::session::Session;
-use crate::cli::{environment, json, prompt, render, signals};
+use crate::cli::{background, environment, json, prompt, render, signals};
 
 const DEFAULT_NAME: &str = "origin";
 
@@ -22,6 +28,7 @@ pub fn remote(session: &Session, command: RemoteCommand) -> Outcome {
         RemoteCommand::Check(args) => check_remote(session, &args),
         RemoteCommand::Key(RemoteKeyCommand::Change(args)) => remote_key::change(session, &args),
         RemoteCommand::Key(RemoteKeyCommand::Show(args)) => remote_key::show(session, &args),
+        RemoteCommand::Auto(args) => auto(session, &args),
     }
 }
 
@@ -87,7 +94,29 @@ fn check_remote(session: &Session, args: &RemoteCheckArgs) -> Outcome {
     Ok(Exit::Done)
 }
 
+fn auto(session: &Session, args: &RemoteAutoArgs) -> Outcome {
+    let (workspace, is_on) = (session.open()?, args.switch == Switch::On);
+    let name = ops::set_background_sync(&workspace, args.name.as_deref(), is_on, session.host())?;
+    session.answer(|| json::sync::auto(&name, is_on), |page| render::sync::put_auto(page, &name, is_on))?;
+    Ok(Exit::Done)
+}
+
+/// Begins a sync behind a push where that is wanted. Nobody waits for it, and the push is done whatever comes of it.
+pub fn begin_behind_push(session: &Session, workspace: &Workspace) {
+    let Ok(remotes) = ops::background_remotes(workspace) else { return };
+    for remote in remotes {
+        if let Err(why) = background::begin(workspace.root(), &remote) {
+            session.tell_in_words([format!("not synced with {}: {why}", render::escape::text(&remote))]);
+        }
+    }
+}
+
 pub fn sync(session: &Session, args: SyncArgs) -> Outcome {
+    if let (true, Some(remote)) = (args.background, &args.remote) {
+        background::detach();
+        ops::background_sync(&mut session.open()?, remote, &access(), session.host())?;
+        return Ok(Exit::Done);
+    }
     if args.check || args.dry_run {
         return drift(session, &args);
     }
@@ -109,8 +138,9 @@ fn answer(session: &Session, outcome: &SyncOutcome, brought: Option<&ops::BringO
     let elapsed = session.elapsed();
     session.answer(|| json::sync::sync(outcome, brought, elapsed), |page| render::sync::put(page, outcome, brought, elapsed))?;
     session.tell_in_words(render::sync::lines(outcome, brought));
-    let is_exact = brought
-        .is_none_or(|brought| brought.left_alone.is_empty() && brought.changed_since.is_empty() && brought.conflict_copies.is_empty());
+    let is_exact = brought.is_none_or(|brought| {
+        brought.left_alone.is_empty() && brought.purged.is_empty() && brought.changed_since.is_empty() && brought.conflict_copies.is_empty()
+    });
     Ok(Exit::left_out_if(!is_exact || !outcome.left_out.is_empty()))
 }
 
@@ -138,7 +168,65 @@ pub fn pull(session: &Session, args: PullArgs) -> Outcome {
 pub fn fetch(session: &Session, args: FetchArgs) -> Outcome {
     let mut workspace = session.open()?;
     let options = SyncOptions { remote: args.remote, direction: SyncDirection::Fetch, join: false };
-    exchange(session, &mut workspace, &options, args.limit)
+    let sync = |access: &RemoteAccess| ops::sync(&mut workspace, &options, access, session.host());
+    let mut outcome = remote_key::with_key(session, access_at(args.limit), sync)?;
+    let numbers = args.versions.iter().map(|revision| workspace.resolve(revision)).collect::<Result<_, _>>()?;
+    let what = if args.all { FetchWhat::All } else { FetchWhat::Versions(numbers, Vec::new()) };
+    let fetch = |access: &RemoteAccess| ops::fetch_contents(&mut workspace, &what, access, session.host());
+    let fetched = remote_key::with_key(session, access_at(args.limit), fetch)?;
+    outcome.contents = fetched.contents;
+    outcome.requests += fetched.requests;
+    outcome.received_bytes += fetched.received_bytes;
+    answer(session, &outcome, None)
+}
+
+/// Fetches what a command is about to need of these versions and is not here, and says so in a line. No pattern is all paths.
+pub fn bring_here(
+    session: &Session,
+    workspace: &mut Workspace,
+    versions: &[VersionNumber],
+    patterns: &[impl AsRef<[u8]>],
+) -> Result<(), Failure> {
+    let patterns = patterns.iter().map(|pattern| pattern.as_ref().to_vec()).collect();
+    let what = FetchWhat::Versions(versions.to_vec(), patterns);
+    let fetch = |access: &RemoteAccess| ops::fetch_contents(workspace, &what, access, session.host());
+    let fetched = remote_key::with_key(session, access(), fetch)?;
+    session.tell_in_words(render::sync::fetched_lines(&fetched));
+    Ok(())
+}
+
+/// What is missing in the store may be at a remote: then it is no damage.
+pub fn explain_missing(session: &Session, failure: Failure) -> Failure {
+    let Failure::Ops(error @ OpsError::Store(StoreError::Missing { .. })) = failure else { return failure };
+    Failure::Ops(match session.open() {
+        Ok(workspace) => ops::missing_or_not_here(&workspace, error),
+        Err(_) => error,
+    })
+}
+
+/// All paths.
+pub const ALL_PATHS: [&str; 0] = [];
+
+/// As [`bring_here`], for the versions of a range.
+pub fn bring_range_here(
+    session: &Session,
+    workspace: &mut Workspace,
+    range: &RevisionRange,
+    patterns: &[impl AsRef<[u8]>],
+) -> Result<(), Failure> {
+    if ops::has_everything(workspace)? {
+        return Ok(());
+    }
+    let versions: Vec<VersionNumber> = workspace.versions_of(range)?.iter().map(|row| row.record.number).collect();
+    bring_here(session, workspace, &versions, patterns)
+}
+
+/// As [`bring_here`], for every version.
+pub fn bring_all_here(session: &Session, workspace: &mut Workspace) -> Result<(), Failure> {
+    let fetch = |access: &RemoteAccess| ops::fetch_contents(workspace, &FetchWhat::All, access, session.host());
+    let fetched = remote_key::with_key(session, access(), fetch)?;
+    session.tell_in_words(render::sync::fetched_lines(&fetched));
+    Ok(())
 }
 
 /// Sends what was just pushed. The version is recorded whatever comes of it.

@@ -1,7 +1,8 @@
 //! `when`: in which versions a text appeared and vanished.
 
-use lua_store::ops::{self, WhenOptions};
+use lua_store::ops::{self, RevisionRange, WhenOptions};
 
+use super::sync::bring_range_here;
 use crate::cli::args::WhenArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Outcome;
@@ -10,9 +11,10 @@ use crate::cli::session::Session;
 use crate::cli::{json, paths, render};
 
 pub fn when(session: &Session, args: WhenArgs) -> Outcome {
-    let workspace = session.open()?;
+    let mut workspace = session.open()?;
     let paths = paths::named(workspace.root(), session.folder(), &args.query.paths)?;
     let options = WhenOptions { query: args.query.query(), paths };
+    bring_range_here(session, &mut workspace, &RevisionRange::ALL, &options.paths)?;
     let outcome = ops::when(&workspace, &options, session.host())?;
     let (_, active) = ops::list(&workspace, Some(1))?;
     let program = session.named("{lua}");

@@ -16,6 +16,7 @@ pub mod path;
 pub mod prune;
 pub mod purge;
 pub mod push;
+pub mod remote;
 pub mod rollback;
 pub mod run;
 pub mod search;

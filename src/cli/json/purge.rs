@@ -23,6 +23,8 @@ pub struct Purged<'a> {
     contents: Vec<Content>,
     collected: Gc,
     proof: Proof<'a>,
+    /// Remotes that may have the contents until they are collected.
+    remotes: &'a [String],
     elapsed_ms: u64,
 }
 
@@ -88,6 +90,7 @@ pub fn purged(outcome: &PurgeOutcome, elapsed: Duration) -> Answer<Purged<'_>> {
             unsearchable: proof.unsearchable,
             in_others: proof.in_others,
         },
+        remotes: &outcome.remotes,
         elapsed_ms: milliseconds(elapsed),
     })
 }

@@ -1,6 +1,6 @@
 //! The answer of `status` in JSON.
 
-use lua_store::ops::Status;
+use lua_store::ops::{BackgroundResult, Status};
 use serde::Serialize;
 
 use super::Answer;
@@ -22,6 +22,26 @@ pub struct JsonStatus<'a> {
     store_bytes: u64,
     segments: usize,
     last_push_age_ms: Option<u64>,
+    /// What came of the last syncs behind pushes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    background_syncs: Vec<BackgroundSync<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct BackgroundSync<'a> {
+    remote: &'a str,
+    ended_ms: i64,
+    received: u64,
+    sent: u64,
+    renumbered: &'a [(u64, u64)],
+    error: Option<&'a str>,
+}
+
+impl<'a> From<&'a BackgroundResult> for BackgroundSync<'a> {
+    fn from(result: &'a BackgroundResult) -> Self {
+        let BackgroundResult { remote, ended_ms, received, sent, renumbered, error } = result;
+        Self { remote, ended_ms: *ended_ms, received: *received, sent: *sent, renumbered, error: error.as_deref() }
+    }
 }
 
 /// The answer of `status`.
@@ -37,5 +57,6 @@ pub fn status(status: &Status, last_push_age_ms: Option<u64>) -> Answer<JsonStat
         store_bytes: status.store_bytes,
         segments: status.segments,
         last_push_age_ms,
+        background_syncs: status.background.iter().map(BackgroundSync::from).collect(),
     })
 }

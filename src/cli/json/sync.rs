@@ -19,12 +19,15 @@ pub struct Remote<'a> {
     entry: u64,
     single_writer: bool,
     encrypted: bool,
+    /// Whether a push is followed by a sync.
+    syncs_after_push: bool,
 }
 
 impl<'a> From<&'a RemoteRow> for Remote<'a> {
     fn from(row: &'a RemoteRow) -> Self {
-        let RemoteRow { name, url, repository, entry, single_writer, encrypted } = row;
-        Self { name, url, repository, entry: *entry, single_writer: *single_writer, encrypted: *encrypted }
+        let RemoteRow { name, url, repository, entry, single_writer, syncs_after_push, encrypted } = row;
+        let [single_writer, syncs_after_push, encrypted] = [*single_writer, *syncs_after_push, *encrypted];
+        Self { name, url, repository, entry: *entry, single_writer, encrypted, syncs_after_push }
     }
 }
 
@@ -77,6 +80,18 @@ pub fn remotes(rows: &[RemoteRow]) -> Answer<Remotes<'_>> {
     Answer::new(Remotes { remotes: rows.iter().map(Remote::from).collect() })
 }
 
+/// Whether a push is followed by a sync.
+#[derive(Debug, Serialize)]
+pub struct Auto<'a> {
+    name: &'a str,
+    syncs_after_push: bool,
+}
+
+/// The answer of `remote auto`.
+pub fn auto(name: &str, syncs_after_push: bool) -> Answer<Auto<'_>> {
+    Answer::new(Auto { name, syncs_after_push })
+}
+
 /// What a check found.
 #[derive(Debug, Serialize)]
 pub struct Report<'a> {
@@ -107,6 +122,8 @@ pub struct Sync<'a> {
     left_out_marks: &'a [String],
     newest: Option<u64>,
     active: Option<u64>,
+    /// Contents of former versions that were fetched besides.
+    contents: u64,
     requests: u64,
     received_bytes: u64,
     sent_bytes: u64,
@@ -132,6 +149,8 @@ struct Brought<'a> {
     left_alone: Vec<JsonPath>,
     conflict_copies: Vec<JsonPath>,
     changed_since: &'a [String],
+    /// What was purged from the version, and is left out.
+    purged: Vec<JsonPath>,
 }
 
 /// The answer of `sync`, `pull` and `fetch`.
@@ -150,6 +169,7 @@ fn of_sync<'a>(outcome: &'a SyncOutcome, brought: Option<&'a BringOutcome>, elap
         left_out_marks: &outcome.left_out,
         newest: outcome.newest.map(|newest| newest.0),
         active: outcome.active.map(|active| active.0),
+        contents: outcome.contents,
         requests: outcome.requests,
         received_bytes: outcome.received_bytes,
         sent_bytes: outcome.sent_bytes,
@@ -168,6 +188,7 @@ fn of_brought(brought: &BringOutcome) -> Brought<'_> {
         left_alone: path::all(&brought.left_alone),
         conflict_copies: path::all(&brought.conflict_copies),
         changed_since: &brought.changed_since,
+        purged: path::all(&brought.purged),
     }
 }
 

@@ -18,6 +18,9 @@ pub struct Verify<'a> {
     damaged: Vec<Damaged<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     purged: Vec<Damaged<'a>>,
+    /// Paths of versions whose contents are at a remote and have not been fetched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_fetched: Option<u64>,
     store_damage: &'a [String],
     log_damage: Option<&'a str>,
     elapsed_ms: u64,
@@ -40,6 +43,7 @@ pub fn verify(outcome: &VerifyOutcome, elapsed: Duration) -> Answer<Verify<'_>> 
         bytes: outcome.bytes,
         damaged: damaged(&outcome.damaged),
         purged: damaged(&outcome.purged),
+        not_fetched: Some(outcome.not_fetched).filter(|paths| *paths > 0),
         store_damage: &outcome.store_damage,
         log_damage: outcome.log_damage.as_deref(),
         elapsed_ms: milliseconds(elapsed),

@@ -24,6 +24,7 @@ pub mod promote;
 pub mod prune;
 pub mod purge;
 pub mod push;
+pub mod remote;
 pub mod restore;
 pub mod rollback;
 pub mod run;

@@ -32,6 +32,17 @@ pub fn put(page: &mut Page, outcome: &PurgeOutcome, elapsed: Duration) {
     page.line(format_args!("{} removed from all versions", contents(&outcome.plan)));
 }
 
+/// One line for each remote that still has what was purged.
+pub fn remote_lines(remotes: &[String]) -> Vec<String> {
+    let line = |name: &String| {
+        let name = escape::text(name);
+        format!(
+            "the remote {name} may still have the contents: `{{lua}} sync` tells the others, `{{lua}} gc --remote {name}` removes them there"
+        )
+    };
+    remotes.iter().map(line).collect()
+}
+
 fn put_proof(page: &mut Page, proof: &PurgeProof) {
     for place in &proof.found {
         page.line(format_args!("{} {}", page.paint(REMOVED, "still there:"), escape::text(place)));

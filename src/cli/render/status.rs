@@ -28,6 +28,14 @@ pub fn put(page: &mut Page, status: &Status, last_push_age_ms: Option<u64>, all_
     put_sizes(page, status);
 }
 
+/// Shows how the last syncs behind pushes ended, at this time.
+pub fn put_background(page: &mut Page, status: &Status, now_ms: i64) {
+    for result in &status.background {
+        let age_ms = u64::try_from(now_ms.saturating_sub(result.ended_ms)).unwrap_or(0);
+        super::sync::put_background(page, result, age_ms);
+    }
+}
+
 fn put_newest(page: &mut Page, newest: &VersionRow, age_ms: u64) {
     let record = &newest.record;
     let message = record.message.lines().next().map_or(String::new(), |message| format!(": {}", escape::text(message)));

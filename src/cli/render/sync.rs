@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use lua_store::ops::{AddOutcome, BringOutcome, Drift, KeyChange, RemoteReport, RemoteRow, SyncOutcome};
+use lua_store::ops::{AddOutcome, BackgroundResult, BringOutcome, Drift, FetchOutcome, KeyChange, RemoteReport, RemoteRow, SyncOutcome};
 use lua_store::patch::readable_size;
 
 use super::count::counted;
 use super::page::{Page, STRONG};
-use super::time::duration;
+use super::time::{ago, duration};
 use super::{change, escape};
 
 /// Says which remote there is now.
@@ -40,6 +40,25 @@ pub fn put_removed(page: &mut Page, row: &RemoteRow) {
     page.line(format_args!("{} is forgotten; what lies at {} stays", escape::text(&row.name), escape::text(&row.url)));
 }
 
+/// Says whether pushes are followed by a sync.
+pub fn put_auto(page: &mut Page, name: &str, is_on: bool) {
+    let words = if is_on { "is followed by a sync in the background with" } else { "is no longer followed by a sync with" };
+    page.line(format_args!("a push {words} {}", escape::text(name)));
+}
+
+/// Says how the last sync behind a push ended.
+pub fn put_background(page: &mut Page, result: &BackgroundResult, age_ms: u64) {
+    let (remote, ago) = (escape::text(&result.remote).into_owned(), ago(age_ms));
+    if let Some(why) = &result.error {
+        return page.line(format_args!("the last sync with {remote}, {ago}, failed: {}", escape::text(why)));
+    }
+    let (sent, received) = (counted(result.sent, "version"), counted(result.received, "version"));
+    page.line(format_args!("the last sync with {remote}, {ago}: {sent} sent, {received} received"));
+    for (before, now) in &result.renumbered {
+        page.line(format_args!("v{before} of this machine is v{now} now: others were faster"));
+    }
+}
+
 /// Lists remotes.
 pub fn put_remotes(page: &mut Page, rows: &[RemoteRow]) {
     if rows.is_empty() {
@@ -49,7 +68,8 @@ pub fn put_remotes(page: &mut Page, rows: &[RemoteRow]) {
         let alone = if row.single_writer { ", for one writer only" } else { "" };
         let sealed = if row.encrypted { ", encrypted" } else { "" };
         let (name, url) = (page.paint(STRONG, escape::text(&row.name)), escape::text(&row.url));
-        page.line(format_args!("{name}  {url}  ({} seen{alone}{sealed})", counted(row.entry, "log entry")));
+        let auto = if row.syncs_after_push { ", synced after each push" } else { "" };
+        page.line(format_args!("{name}  {url}  ({} seen{alone}{sealed}{auto})", counted(row.entry, "log entry")));
     }
 }
 
@@ -70,7 +90,11 @@ pub fn put_report(page: &mut Page, report: &RemoteReport) {
 /// Says what came of a sync.
 pub fn put(page: &mut Page, outcome: &SyncOutcome, brought: Option<&BringOutcome>, elapsed: Duration) {
     let remote = escape::text(&outcome.remote).into_owned();
-    if outcome.received + outcome.sent == 0 && outcome.renumbered.is_empty() {
+    if outcome.contents > 0 {
+        let (contents, came) = (counted(outcome.contents, "content"), readable_size(outcome.received_bytes));
+        let (requests, took) = (counted(outcome.requests, "request"), duration(elapsed));
+        page.line(format_args!("{remote}: {contents} fetched ({came}); {requests}, {took}"));
+    } else if outcome.received + outcome.sent == 0 && outcome.renumbered.is_empty() {
         page.line(format_args!("nothing to exchange with {remote}, {}", duration(elapsed)));
     } else {
         let (came, went) = (readable_size(outcome.received_bytes), readable_size(outcome.sent_bytes));
@@ -91,11 +115,22 @@ pub fn put(page: &mut Page, outcome: &SyncOutcome, brought: Option<&BringOutcome
     page.line(format_args!("the workspace is {version}; {written} written ({}), {removed} removed", readable_size(brought.bytes)));
 }
 
+/// One line for contents that had to be fetched first.
+pub fn fetched_lines(fetched: &FetchOutcome) -> Vec<String> {
+    if fetched.contents == 0 {
+        return Vec::new();
+    }
+    let (contents, came) = (counted(fetched.contents, "content"), readable_size(fetched.received_bytes));
+    let (remotes, requests) = (escape::text(&fetched.remotes.join(", ")).into_owned(), counted(fetched.requests, "request"));
+    vec![format!("fetched from {remotes}: {contents} ({came}), {requests}")]
+}
+
 /// One line for everything that was left out or is not as the version has it.
 pub fn lines(outcome: &SyncOutcome, brought: Option<&BringOutcome>) -> Vec<String> {
     let mut lines: Vec<String> = outcome.left_out.iter().map(|left_out| format!("left out: {}", escape::text(left_out))).collect();
     let Some(brought) = brought else { return lines };
     lines.extend(brought.left_alone.iter().map(|path| format!("left alone, because the rules exclude it: {}", change::path_alone(path))));
+    lines.extend(super::left_out::purged(&brought.purged));
     lines.extend(brought.changed_since.iter().map(|changed| format!("changed by somebody meanwhile: {}", escape::text(changed))));
     lines
 }

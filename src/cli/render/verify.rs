@@ -19,6 +19,13 @@ pub fn put(page: &mut Page, outcome: &VerifyOutcome, quick: bool, elapsed: Durat
     put_damaged(page, &outcome.damaged);
     outcome.store_damage.iter().for_each(|place| put_damage(page, &format!("the store: {}", escape::text(place))));
     outcome.log_damage.iter().for_each(|what| put_damage(page, &format!("the version log: {}", escape::text(what))));
+    if outcome.not_fetched > 0 {
+        let paths = counted(outcome.not_fetched, "path");
+        page.line(format_args!(
+            "{paths} of versions {} contents that are at a remote and not here: `fetch --all` brings them",
+            if outcome.not_fetched == 1 { "has" } else { "have" }
+        ));
+    }
     let took = duration(elapsed);
     let versions = counted(outcome.versions, "version");
     let checked = if quick {

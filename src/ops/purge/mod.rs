@@ -39,6 +39,8 @@ pub struct PurgeOutcome {
     pub collected: GcOutcome,
     /// What the search for them found.
     pub proof: PurgeProof,
+    /// Remotes that may have them, until the purge is synced and the remote collected.
+    pub remotes: Vec<String>,
 }
 
 /// Says what a purge would remove. Changes nothing.
@@ -77,7 +79,8 @@ pub fn purge(workspace: &mut Workspace, options: &PurgeOptions, host: &dyn Host)
     super::verify::forget_stat_cache(&workspace.local)?;
     let collected = collect(workspace, host)?;
     let proof = proof::prove(workspace, &plan, &needles, host)?;
-    Ok(PurgeOutcome { plan, collected, proof })
+    let remotes = super::remote_list(workspace)?.into_iter().filter(|remote| remote.entry > 0).map(|remote| remote.name).collect();
+    Ok(PurgeOutcome { plan, collected, proof, remotes })
 }
 
 /// The contents that the next push would record.

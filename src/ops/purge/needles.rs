@@ -26,10 +26,13 @@ impl Needles {
         let mut reader = workspace.store.reader();
         for content in &plan.contents {
             let mut taken = Pieces::new(content.bytes, each);
-            reader.stream(ObjectKind::Blob, &content.id, &mut |bytes| {
-                taken.take(bytes);
-                Ok(())
-            })?;
+            // Of what was never here there is nothing to look for.
+            if workspace.store.seems_to_contain(&content.id)? {
+                reader.stream(ObjectKind::Blob, &content.id, &mut |bytes| {
+                    taken.take(bytes);
+                    Ok(())
+                })?;
+            }
             let found = taken.finish();
             unsearchable += u64::from(found.is_empty());
             if pieces.len() < PURGE_NEEDLES_MAX {

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::super::past::{Stay, VersionSpan, stays_of};
+use super::super::reach::purged_by;
 use super::super::select::PathSelection;
-use super::super::{Host, OpsError, OpsResult, Workspace};
+use super::super::{Host, NotFetched, OpsError, OpsResult, Workspace};
 use crate::id::ObjectId;
 use crate::limits::PURGE_PATHS_NAMED_MAX;
 use crate::path::RelPath;
@@ -48,11 +49,14 @@ pub fn plan(workspace: &Workspace, paths: &[Vec<u8>], host: &dyn Host) -> OpsRes
     let mut rows = workspace.log.versions_newest_first(None)?;
     rows.retain(|row| !row.deleted);
     rows.reverse();
+    let purged = purged_by(workspace)?;
     let named: HashSet<ObjectId> =
         stays_of(&workspace.store, &rows, &selection, &|_| true, host)?.into_iter().map(|stay| stay.id).collect();
+    // What was left at a remote is purged as well: nobody is to fetch it.
+    let not_fetched = NotFetched::of(workspace)?;
     let mut stored = HashSet::new();
     for id in named {
-        if workspace.store.seems_to_contain(&id)? {
+        if workspace.store.seems_to_contain(&id)? || not_fetched.has(&id) && !purged.contains_key(&id) {
             stored.insert(id);
         }
     }

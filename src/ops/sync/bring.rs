@@ -5,7 +5,7 @@ use crate::format::record::VersionNumber;
 use crate::format::tree::Tree;
 use crate::id::ObjectId;
 use crate::ops::checkout::{CheckedOut, bring};
-use crate::ops::rollback::{refuse_unrecordable, save_present};
+use crate::ops::rollback::{leave_out_purged, refuse_unrecordable, save_present};
 use crate::ops::snapshot::{self, SnapshotOptions};
 use crate::ops::{Host, OpsResult, Workspace};
 use crate::path::RelPath;
@@ -29,6 +29,8 @@ pub struct BringOutcome {
     pub conflict_copies: Vec<RelPath>,
     /// Paths that somebody changed after they were written, with what differs.
     pub changed_since: Vec<String>,
+    /// Paths of the version that were purged, and are left out.
+    pub purged: Vec<RelPath>,
 }
 
 /// Brings a version into the workspace.
@@ -37,11 +39,11 @@ pub struct BringOutcome {
 /// As a rollback.
 pub fn bring_version(workspace: &mut Workspace, number: VersionNumber, by: &str, host: &dyn Host) -> OpsResult<BringOutcome> {
     let _changing = workspace.lock_checkout(LockMode::Exclusive, host)?;
-    let target = workspace.usable_version(number)?;
+    let mut target = workspace.usable_version(number)?;
     let snapshot = snapshot::take(workspace, &SnapshotOptions::default(), None, host)?;
     let present = snapshot.tree.root;
     if present == target.record.root {
-        return Ok(outcome(number, None, CheckedOut::default()));
+        return Ok(outcome(number, None, CheckedOut::default(), Vec::new()));
     }
     let (from, saved) = if present == Tree::empty().id() || is_recorded(workspace, &present)? {
         refuse_unrecordable(&crate::ops::push::report(&snapshot))?;
@@ -49,8 +51,9 @@ pub fn bring_version(workspace: &mut Workspace, number: VersionNumber, by: &str,
     } else {
         save_present(workspace, by, &format!("before pulling {number}"), host)?
     };
+    let lost = leave_out_purged(workspace, &from, &mut target.record, host)?;
     let done = bring(workspace, &from, &target.record, host)?;
-    Ok(outcome(number, saved, done))
+    Ok(outcome(number, saved, done, lost))
 }
 
 /// Whether a version has this tree, so that nothing is lost with it.
@@ -58,7 +61,7 @@ fn is_recorded(workspace: &Workspace, root: &ObjectId) -> OpsResult<bool> {
     Ok(workspace.log.versions_newest_first(None)?.iter().any(|row| !row.deleted && row.record.root == *root))
 }
 
-fn outcome(version: VersionNumber, saved: Option<VersionNumber>, done: CheckedOut) -> BringOutcome {
+fn outcome(version: VersionNumber, saved: Option<VersionNumber>, done: CheckedOut, purged: Vec<RelPath>) -> BringOutcome {
     BringOutcome {
         version,
         saved,
@@ -68,5 +71,6 @@ fn outcome(version: VersionNumber, saved: Option<VersionNumber>, done: CheckedOu
         left_alone: done.left_alone,
         conflict_copies: done.conflict_copies,
         changed_since: done.changed_since,
+        purged,
     }
 }

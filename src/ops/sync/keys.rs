@@ -2,7 +2,7 @@
 //! their owner alone. A kept key opens without a request and without deriving anything.
 
 use super::agreement::RemoteAccess;
-use super::remotes::{Open, RemoteRow, row, usual};
+use super::remotes::{Open, RemoteRow, named, row};
 use super::state::Remotes;
 use crate::disk::{Dir, DiskError, RootOf};
 use crate::format::remote::{RemoteFormat, RepositoryId};
@@ -149,7 +149,7 @@ pub fn remote_recovery_code(
 
 /// A remote that is encrypted, with its key.
 fn opened(remotes: &Remotes, name: Option<&str>, access: &RemoteAccess) -> OpsResult<(RemoteRow, MasterKey, Box<dyn Bucket>)> {
-    let name = name.map_or_else(|| usual(remotes), |name| Ok(name.to_owned()))?;
+    let name = named(remotes, name)?;
     let state = remotes.get(&name)?;
     let (bucket, repository) = Open::reach(remotes, &name, &state, access)?;
     if !state.encrypted {

@@ -5,32 +5,42 @@
 //! again (`send`). The remote's log is a log of its own with the same records: a machine's own log also has what is nobody else's
 //! business. What a machine knows of a remote (`state`) only saves time, and lets it notice a remote that goes back.
 
+mod absent;
 mod agreement;
+mod background;
 mod bring;
+mod collect;
+mod fetch;
 mod keys;
 mod merge;
 mod remotes;
 mod send;
 mod state;
 mod take_in;
+mod verify;
 mod wanted;
 
+pub use absent::{NotFetched, has_everything, missing_or_not_here};
 pub use agreement::RemoteAccess;
+pub use background::{BackgroundResult, background_remotes, background_results, background_sync, set_background_sync};
 pub use bring::BringOutcome;
+pub use collect::{RemoteGcOptions, RemoteGcOutcome, remote_gc};
+pub use fetch::{FetchOutcome, FetchWhat, fetch_contents};
 pub use keys::{KeyChange, RemoteSecret, remote_key_change, remote_recovery_code};
 pub use merge::Renumbered;
 pub use remotes::{AddOptions, AddOutcome, RemoteReport, RemoteRow, remote_add, remote_check, remote_list, remote_remove};
+pub use verify::{RemoteVerifyOptions, RemoteVerifyOutcome, remote_verify};
 
 use std::time::Duration;
 
 use super::{Host, InitOptions, InitOutcome, OpsError, OpsResult, Workspace};
 use crate::format::record::{RecordBody, VersionNumber};
-use crate::limits::{REMOTE_APPEND_TRIES, REMOTE_ROUND_ENTRIES};
+use crate::limits::REMOTE_APPEND_TRIES;
 use crate::remote::{Found, RemoteError};
 use remotes::Open;
 use send::{seen_of, send, unshared};
 use state::{RemoteState, Remotes};
-use take_in::{refuse_cancelled, round_of, take_in};
+use take_in::{GivenUp, refuse_cancelled, round_of, take_in};
 
 /// Name of the remote when none is given.
 pub(super) const DEFAULT_NAME: &str = "origin";
@@ -75,6 +85,8 @@ pub struct SyncOutcome {
     pub newest: Option<VersionNumber>,
     /// The active version now.
     pub active: Option<VersionNumber>,
+    /// Contents of former versions that were fetched besides.
+    pub contents: u64,
     /// Requests to the remote.
     pub requests: u64,
     /// Bytes that came.
@@ -117,19 +129,29 @@ impl Drift {
 /// On return what came is durable here, and what was sent is in the remote's log.
 pub fn sync(workspace: &mut Workspace, options: &SyncOptions, access: &RemoteAccess, host: &dyn Host) -> OpsResult<SyncOutcome> {
     let remotes = Remotes::lock(workspace, host)?;
-    let mut open = Open::known(&remotes, options.remote.as_deref(), access)?;
+    sync_with(workspace, &remotes, options, access, host)
+}
+
+fn sync_with(
+    workspace: &mut Workspace,
+    remotes: &Remotes,
+    options: &SyncOptions,
+    access: &RemoteAccess,
+    host: &dyn Host,
+) -> OpsResult<SyncOutcome> {
+    let mut open = Open::known(remotes, options.remote.as_deref(), access)?;
     let mut outcome = SyncOutcome { remote: open.name.clone(), url: open.state.url.clone(), ..SyncOutcome::default() };
     reset_if_older(workspace, &mut open.state)?;
-    open.remote.check_seen(&seen_of(&open.state, &remotes, &open.name)?)?;
+    open.remote.check_seen(&seen_of(&open.state, remotes, &open.name)?)?;
     if !options.join {
-        refuse_unrelated(workspace, &open, &remotes)?;
+        refuse_unrelated(workspace, &open, remotes)?;
     }
     for attempt in 0..REMOTE_APPEND_TRIES {
-        fetch_all(workspace, &remotes, &mut open, &mut outcome, host)?;
+        fetch_all(workspace, remotes, &mut open, &mut outcome, host)?;
         if options.direction == SyncDirection::Fetch {
             return finished(workspace, &open, outcome);
         }
-        let sent = send(workspace, (&remotes, &open.name, &mut open.state), &open.remote, host)?;
+        let sent = send(workspace, (remotes, &open.name, &mut open.state), &open.remote, host)?;
         outcome.sent += sent.versions;
         if sent.is_all {
             return finished(workspace, &open, outcome);
@@ -154,22 +176,38 @@ fn finished(workspace: &Workspace, open: &Open, outcome: SyncOutcome) -> OpsResu
 
 /// Takes in all that the remote has behind what was seen.
 fn fetch_all(workspace: &mut Workspace, remotes: &Remotes, open: &mut Open, outcome: &mut SyncOutcome, host: &dyn Host) -> OpsResult<()> {
-    loop {
-        refuse_cancelled(host)?;
-        let found = open.remote.behind(&seen_of(&open.state, remotes, &open.name)?, REMOTE_ROUND_ENTRIES)?;
-        let mut rest = &found[..];
-        while !rest.is_empty() {
-            let (round, later) = rest.split_at(round_of(rest));
-            let taken = take_in(workspace, (remotes, &open.name, &mut open.state), &open.remote, round, host)?;
-            outcome.received += taken.versions;
-            note_renumbered(&mut outcome.renumbered, taken.renumbered);
-            outcome.left_out.extend(taken.left_out);
-            rest = later;
+    refuse_cancelled(host)?;
+    let found = open.remote.all_behind(&seen_of(&open.state, remotes, &open.name)?, u64::MAX)?;
+    match take_in_all(workspace, remotes, open, &found, outcome, host) {
+        Err(OpsError::Remote(RemoteError::Missing { key })) => {
+            // Packs that entries name were merged and removed: the newest summary says which have taken their place.
+            let seen = seen_of(&open.state, remotes, &open.name)?;
+            let found = open.remote.all_behind_merged(&seen)?.ok_or(RemoteError::Missing { key })?;
+            take_in_all(workspace, remotes, open, &found, outcome, host)
         }
-        if found.len() < REMOTE_ROUND_ENTRIES {
-            return Ok(());
-        }
+        other => other,
     }
+}
+
+fn take_in_all(
+    workspace: &mut Workspace,
+    remotes: &Remotes,
+    open: &mut Open,
+    found: &[Found],
+    outcome: &mut SyncOutcome,
+    host: &dyn Host,
+) -> OpsResult<()> {
+    let given_up = GivenUp::by(found);
+    let mut rest = found;
+    while !rest.is_empty() {
+        let (round, later) = rest.split_at(round_of(rest));
+        let taken = take_in(workspace, (remotes, &open.name, &mut open.state), &open.remote, (round, &given_up), host)?;
+        outcome.received += taken.versions;
+        note_renumbered(&mut outcome.renumbered, taken.renumbered);
+        outcome.left_out.extend(taken.left_out);
+        rest = later;
+    }
+    Ok(())
 }
 
 /// A version can get another number more than once; what counts are the first and the last.
@@ -216,19 +254,10 @@ pub fn sync_check(workspace: &mut Workspace, remote: Option<&str>, access: &Remo
     let remotes = Remotes::lock(workspace, host)?;
     let mut open = Open::known(&remotes, remote, access)?;
     reset_if_older(workspace, &mut open.state)?;
-    let mut seen = seen_of(&open.state, &remotes, &open.name)?;
+    let seen = seen_of(&open.state, &remotes, &open.name)?;
     open.remote.check_seen(&seen)?;
-    let mut theirs = Vec::new();
-    loop {
-        refuse_cancelled(host)?;
-        let found = open.remote.behind(&seen, REMOTE_ROUND_ENTRIES)?;
-        let is_last = found.len() < REMOTE_ROUND_ENTRIES;
-        seen = found.last().map_or(seen, |found| found.seen);
-        theirs.extend(found.into_iter().flat_map(|found| found.entry.records));
-        if is_last {
-            break;
-        }
-    }
+    let found = open.remote.all_behind(&seen, u64::MAX)?;
+    let theirs: Vec<_> = found.into_iter().flat_map(|found| found.entry.records).collect();
     let own = unshared(workspace, open.state.local)?;
     let common = own.iter().zip(&theirs).take_while(|(own, their)| (own.created_ms, &own.body) == (their.created_ms, &their.body)).count();
     let versions = |records: &[crate::format::record::Record]| {
@@ -276,12 +305,14 @@ pub fn pull(
         None => pulled_active(workspace, &outcome)?,
     };
     let Some(target) = target else { return Ok((outcome, None)) };
+    let fetched = fetch_contents(workspace, &FetchWhat::Versions(vec![target], Vec::new()), access, host)?;
+    let (requests, received_bytes) = (outcome.requests + fetched.requests, outcome.received_bytes + fetched.received_bytes);
     let brought = bring::bring_version(workspace, target, &options.by, host)?;
     if options.version.is_none() {
         super::promote(workspace, target, host)?;
     }
     let head = workspace.log.head()?;
-    Ok((SyncOutcome { newest: head.newest, active: head.active, ..outcome }, Some(brought)))
+    Ok((SyncOutcome { newest: head.newest, active: head.active, requests, received_bytes, ..outcome }, Some(brought)))
 }
 
 /// The version that is active for the others, if they sent something; else the one that is active here.

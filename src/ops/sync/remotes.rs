@@ -38,6 +38,8 @@ pub struct RemoteRow {
     pub entry: u64,
     /// Whether the user has said that only one machine writes to it.
     pub single_writer: bool,
+    /// Whether pushes are followed by a sync with it.
+    pub syncs_after_push: bool,
     /// Whether what lies there is encrypted.
     pub encrypted: bool,
 }
@@ -64,8 +66,8 @@ pub struct RemoteReport {
 
 pub(super) fn row(name: &str, state: &RemoteState) -> RemoteRow {
     let (url, repository) = (state.url.clone(), state.repository.clone());
-    let RemoteState { entry, single_writer, encrypted, .. } = *state;
-    RemoteRow { name: name.to_owned(), url, repository, entry, single_writer, encrypted }
+    let RemoteState { entry, single_writer, encrypted, syncs_after_push, .. } = *state;
+    RemoteRow { name: name.to_owned(), url, repository, entry, single_writer, syncs_after_push, encrypted }
 }
 
 /// A remote that can be used.
@@ -82,10 +84,7 @@ impl Open {
     /// # Errors
     /// [`OpsError::RemoteNotAgreed`], [`RemoteError::KeyNeeded`].
     pub fn known(remotes: &Remotes, name: Option<&str>, access: &RemoteAccess) -> OpsResult<Self> {
-        let name = match name {
-            Some(name) => name.to_owned(),
-            None => usual(remotes)?,
-        };
+        let name = named(remotes, name)?;
         let state = remotes.get(&name)?;
         let (bucket, repository) = Self::reach(remotes, &name, &state, access)?;
         if !state.encrypted {
@@ -111,7 +110,11 @@ impl Open {
     }
 }
 
-pub(super) fn usual(remotes: &Remotes) -> OpsResult<String> {
+/// The name that is meant: this one, that of the only remote, or the usual one.
+pub(super) fn named(remotes: &Remotes, name: Option<&str>) -> OpsResult<String> {
+    if let Some(name) = name {
+        return Ok(name.to_owned());
+    }
     let all = remotes.all()?;
     match &all[..] {
         [] => Err(OpsError::NoRemote),

@@ -1,19 +1,23 @@
 //! Sending what this machine has and the remote lacks: packs with the contents first, then an entry of the log that names them.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::absent::Absent;
 use super::state::{RemoteState, Remotes};
 use super::take_in::{last_living, refuse_cancelled};
 use super::wanted::{Part, Parts};
+use crate::format::catalog::{Catalog, frames_of_pack};
+use crate::format::pack::{PackBuilder, PackFrame, decode_pack};
 use crate::format::record::{Record, RecordBody};
 use crate::format::remote::PackRef;
 use crate::id::{ObjectId, ObjectKind};
-use crate::limits::{REMOTE_ENTRY_RECORDS_BYTES, REMOTE_TRANSFERS};
+use crate::limits::{CATALOG_OBJECTS_MAX, PACK_MIXED_BYTES_MAX, REMOTE_ENTRY_RECORDS_BYTES, REMOTE_GRACE_MS, REMOTE_TRANSFERS};
 use crate::ops::{Host, OpsResult, Phase, Workspace};
-use crate::remote::{Appended, Remote, RemoteError, RemoteResult, Seen};
-use crate::store::{Packer, Store};
+use crate::remote::{Appended, Remote, RemoteError, Seen};
+use crate::store::{Packer, Store, StoreError};
 
 /// From so many objects on it is looked whether the other side has some of them under other names.
 const LOOK_AROUND_FROM: usize = 32;
@@ -23,8 +27,6 @@ const LOOK_AROUND_FROM: usize = 32;
 pub struct Sent {
     /// Number of versions.
     pub versions: u64,
-    /// Bytes of packs.
-    pub bytes: u64,
     /// Whether all there was is in the log of the remote; otherwise somebody else was faster.
     pub is_all: bool,
 }
@@ -46,9 +48,12 @@ pub fn send(
     }
     let _pin = workspace.store.pin()?;
     let (parts, base) = parts_of(workspace, &own)?;
-    let packs = send_packs(&workspace.store, &parts, base.as_ref(), remote, host)?;
-    let mut sent = Sent { bytes: packs.iter().map(|pack| pack.bytes).sum(), ..Sent::default() };
-    let mut packs = Some(packs);
+    let absent = Absent::of_remote(remotes, name)?;
+    let purged = workspace.log.purges()?.into_iter().flat_map(|(_, purge)| purge.contents).collect();
+    let to = Recipient { remote, absent: &absent, purged: &purged, host };
+    let named = send_packs(&workspace.store, &parts, base.as_ref(), &to)?;
+    let mut sent = Sent::default();
+    let mut packs = Some((named.packs, named.catalogs));
     let mut rest = &own[..];
     while !rest.is_empty() {
         refuse_cancelled(host)?;
@@ -102,8 +107,16 @@ fn parts_of<'a>(workspace: &'a Workspace, own: &[Record]) -> OpsResult<(Parts<'a
     let Some(first) = versions.first() else { return Ok((parts, None)) };
     let shared = last_living(workspace, first.number.0 - 1)?.map(|version| version.root);
     let mut base = shared;
+    let rows = workspace.log().versions_newest_first(None)?;
+    // A version that was brought back is there already.
+    let there: HashSet<ObjectId> =
+        rows.iter().filter(|row| row.record.number < first.number && !row.deleted).map(|row| row.record.root).collect();
     for version in versions {
         if workspace.log().is_deleted(version.number)? {
+            continue;
+        }
+        if there.contains(&version.root) {
+            base = Some(version.root);
             continue;
         }
         parts.add(base.as_ref(), &version.root)?;
@@ -112,71 +125,144 @@ fn parts_of<'a>(workspace: &'a Workspace, own: &[Record]) -> OpsResult<(Parts<'a
     Ok((parts, shared))
 }
 
-/// Packs and sends, several packs at a time. Gives them in the order in which they must be taken in.
-fn send_packs(store: &Store, parts: &Parts<'_>, base: Option<&ObjectId>, remote: &Remote, host: &dyn Host) -> OpsResult<Vec<PackRef>> {
+/// Packs and sends, several packs at a time. Gives the packs that everybody needs, in the order in which they must be taken in, and the
+/// catalogs of the others.
+fn send_packs(store: &Store, parts: &Parts<'_>, base: Option<&ObjectId>, to: &Recipient<'_>) -> OpsResult<Named> {
     let around = match base {
         Some(base) if parts.found.len() >= LOOK_AROUND_FROM => everything_in(store, base)?,
         _ => HashSet::new(),
     };
-    let wanted = with_chunks(store, parts, &around)?;
-    let set: HashSet<(ObjectKind, ObjectId)> = wanted.iter().copied().collect();
-    let is_there = |id: &ObjectId| parts.former.contains(id) || around.contains(id);
+    let wanted = with_chunks(store, parts, &around, to)?;
+    let set: HashSet<(ObjectKind, ObjectId)> = wanted.trees.iter().chain(&wanted.contents).copied().collect();
+    let is_there = |id: &ObjectId| (parts.former.contains(id) || around.contains(id)) && !to.purged.contains(id);
     let mut packer = Packer::new(store, set, &is_there)?;
-    let uploads = Uploads { remote, host, done: Mutex::new(Vec::new()), bytes: AtomicU64::new(0), likely: AtomicU64::new(0) };
-    let (queue, packs) = crossbeam_channel::bounded::<(usize, Vec<u8>, u64)>(1);
-    let packed = std::thread::scope(|scope| -> OpsResult<()> {
+    let uploads = Uploads::new(to);
+    std::thread::scope(|scope| -> OpsResult<()> {
+        let (queue, packs) = crossbeam_channel::bounded::<Pack>(1);
         let mut threads = 0;
-        let mut number = 0;
-        let mut handed_over = 0;
-        let mut hand_over = |pack: Option<(Vec<u8>, u64)>, objects_so_far: usize| {
-            let Some((bytes, objects)) = pack else { return Ok(()) };
-            handed_over += bytes.len() as u64;
-            uploads.expect(handed_over, objects_so_far, wanted.len());
-            refuse_cancelled(host)?;
+        let (all, packed, mut bytes) = (wanted.trees.len() + wanted.contents.len(), Cell::new(0), 0);
+        let mut hand_over = |pack: Pack| -> OpsResult<()> {
+            refuse_cancelled(to.host)?;
+            bytes += pack.bytes.len() as u64;
+            uploads.expect(bytes, packed.get(), all);
             if threads < REMOTE_TRANSFERS / 2 {
                 threads += 1;
-                let packs = packs.clone();
-                let uploads = &uploads;
+                let (packs, uploads) = (packs.clone(), &uploads);
                 scope.spawn(move || packs.iter().for_each(|pack| uploads.send(pack)));
             }
             uploads.refuse_failed()?;
             // The threads take what is queued until the queue is dropped, so this does not wait for ever.
-            let _ = queue.send((number, bytes, objects));
-            number += 1;
+            let _ = queue.send(pack);
             Ok(())
         };
-        let packed = wanted.iter().enumerate().try_for_each(|(before, (kind, id))| {
-            let full = packer.add(*kind, id).map_err(crate::ops::OpsError::from)?;
-            hand_over(full, before)
-        });
-        let packed = packed.and_then(|()| hand_over(packer.finish(), wanted.len()));
-        drop(queue);
-        packed
-    });
-    packed?;
+        let mut sorter = Sorter::default();
+        for (is_tree, objects) in [(true, &wanted.trees), (false, &wanted.contents)] {
+            for (kind, id) in objects {
+                let full = packer.add(*kind, id)?;
+                packed.set(packed.get() + 1);
+                sorter.take(full, is_tree).into_iter().try_for_each(&mut hand_over)?;
+            }
+            sorter.take(packer.finish(), is_tree).into_iter().try_for_each(&mut hand_over)?;
+        }
+        sorter.finish()?.into_iter().try_for_each(&mut hand_over)
+    })?;
     uploads.finish()
 }
 
+/// A pack to be sent.
+struct Pack {
+    number: usize,
+    bytes: Vec<u8>,
+    objects: u64,
+    /// Whether a catalog says what is in it.
+    is_listed: bool,
+}
+
+/// Keeps the first two packs back until it is known whether they are one: what is small goes in one pack.
+#[derive(Default)]
+struct Sorter {
+    held: Vec<Pack>,
+    number: usize,
+}
+
+impl Sorter {
+    /// Takes a pack; gives those that are to be sent.
+    fn take(&mut self, pack: Option<(Vec<u8>, u64)>, is_tree: bool) -> Vec<Pack> {
+        let Some((bytes, objects)) = pack else { return Vec::new() };
+        self.held.push(Pack { number: self.number, bytes, objects, is_listed: !is_tree });
+        self.number += 1;
+        let is_small = self.held.len() <= 2 && self.number <= 2 && self.held_bytes() <= PACK_MIXED_BYTES_MAX;
+        if is_small { Vec::new() } else { std::mem::take(&mut self.held) }
+    }
+
+    fn held_bytes(&self) -> usize {
+        self.held.iter().map(|pack| pack.bytes.len()).sum()
+    }
+
+    /// What is left: a single small pack, of all that there is.
+    fn finish(self) -> OpsResult<Option<Pack>> {
+        let mut held = self.held.into_iter();
+        let Some(first) = held.next() else { return Ok(None) };
+        let Some(second) = held.next() else { return Ok(Some(Pack { is_listed: false, ..first })) };
+        let mut joined = PackBuilder::default();
+        for pack in [&first, &second] {
+            for frame in decode_pack(&pack.bytes).map_err(StoreError::from)? {
+                joined.push(frame.kind, frame.ids, &pack.bytes[frame.offset as usize..][..frame.bytes as usize]);
+            }
+        }
+        Ok(Some(Pack { bytes: joined.finish(), objects: first.objects + second.objects, is_listed: false, ..first }))
+    }
+}
+
+/// To whom packs are sent.
+pub struct Recipient<'a> {
+    /// The remote.
+    pub remote: &'a Remote,
+    /// What it has and this machine has not.
+    pub absent: &'a Absent,
+    /// What was purged: nobody need have it any more.
+    pub purged: &'a HashSet<ObjectId>,
+    /// The surroundings.
+    pub host: &'a dyn Host,
+}
+
+/// What an entry names.
+#[derive(Debug, Default)]
+pub struct Named {
+    packs: Vec<PackRef>,
+    catalogs: Vec<PackRef>,
+}
+
 struct Uploads<'a> {
-    remote: &'a Remote,
-    host: &'a dyn Host,
-    done: Mutex<Vec<(usize, RemoteResult<PackRef>)>>,
+    to: &'a Recipient<'a>,
+    began_ms: i64,
+    done: Mutex<Vec<(usize, OpsResult<Sending>)>>,
     bytes: AtomicU64,
     /// How many bytes it will likely be, if the rest is as large as what was packed.
     likely: AtomicU64,
 }
 
-impl Uploads<'_> {
+/// A pack that was sent, and what a catalog says about it.
+struct Sending {
+    pack: PackRef,
+    frames: Option<Vec<(PackFrame, Option<ObjectId>)>>,
+}
+
+impl<'a> Uploads<'a> {
+    fn new(to: &'a Recipient<'a>) -> Self {
+        Self { to, began_ms: to.host.now_ms(), done: Mutex::new(Vec::new()), bytes: AtomicU64::new(0), likely: AtomicU64::new(0) }
+    }
+
     /// So many bytes were packed, of so many of all objects.
     fn expect(&self, bytes: u64, objects: usize, all: usize) {
         let likely = u128::from(bytes) * all as u128 / objects.max(1) as u128;
         self.likely.store(u64::try_from(likely).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    fn send(&self, (number, bytes, objects): (usize, Vec<u8>, u64)) {
-        let length = bytes.len() as u64;
-        let sent = self.remote.put_pack(bytes, objects);
-        self.host.progress(
+    fn send(&self, pack: Pack) {
+        let (length, number) = (pack.bytes.len() as u64, pack.number);
+        let sent = self.sent(pack);
+        self.to.host.progress(
             Phase::Sending,
             self.bytes.fetch_add(length, Ordering::Relaxed) + length,
             Some(self.likely.load(Ordering::Relaxed)),
@@ -184,12 +270,18 @@ impl Uploads<'_> {
         self.done().push((number, sent));
     }
 
-    fn done(&self) -> std::sync::MutexGuard<'_, Vec<(usize, RemoteResult<PackRef>)>> {
+    fn sent(&self, pack: Pack) -> OpsResult<Sending> {
+        let frames = if pack.is_listed { Some(frames_of_pack(&pack.bytes).map_err(StoreError::from)?) } else { None };
+        let pack = self.to.remote.put_pack(pack.bytes, pack.objects, self.began_ms - REMOTE_GRACE_MS / 2)?;
+        Ok(Sending { pack, frames })
+    }
+
+    fn done(&self) -> std::sync::MutexGuard<'_, Vec<(usize, OpsResult<Sending>)>> {
         self.done.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Nothing more needs to be packed once one could not be sent.
-    fn refuse_failed(&self) -> RemoteResult<()> {
+    fn refuse_failed(&self) -> OpsResult<()> {
         let mut done = self.done();
         match done.iter().position(|(_, sent)| sent.is_err()) {
             Some(at) => done.swap_remove(at).1.map(drop),
@@ -197,10 +289,35 @@ impl Uploads<'_> {
         }
     }
 
-    fn finish(self) -> OpsResult<Vec<PackRef>> {
-        let mut done = self.done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    /// Sends the catalogs, and names everything.
+    fn finish(self) -> OpsResult<Named> {
+        let Self { to, began_ms, done, .. } = self;
+        let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         done.sort_by_key(|(number, _)| *number);
-        Ok(done.into_iter().map(|(_, sent)| sent).collect::<Result<_, RemoteError>>()?)
+        let (mut named, mut catalog) = (Named::default(), Catalog::default());
+        let put_catalog = |catalog: Catalog, named: &mut Named| -> OpsResult<()> {
+            let sent = to.remote.put_pack(catalog.encode(), catalog.objects(), began_ms - REMOTE_GRACE_MS / 2)?;
+            named.catalogs.push(sent);
+            Ok(())
+        };
+        for (_, sent) in done {
+            match sent? {
+                Sending { pack, frames: None } => named.packs.push(pack),
+                Sending { pack, frames: Some(frames) } => {
+                    if catalog.objects() + pack.objects > CATALOG_OBJECTS_MAX && !catalog.frames.is_empty() {
+                        put_catalog(std::mem::take(&mut catalog), &mut named)?;
+                    }
+                    catalog.push(pack, frames);
+                }
+            }
+        }
+        if !catalog.frames.is_empty() {
+            put_catalog(catalog, &mut named)?;
+        }
+        if to.host.now_ms() - began_ms > REMOTE_GRACE_MS / 2 {
+            return Err(RemoteError::TooSlow.into());
+        }
+        Ok(named)
     }
 }
 
@@ -211,25 +328,40 @@ fn everything_in(store: &Store, root: &ObjectId) -> OpsResult<HashSet<ObjectId>>
     Ok(parts.found.iter().map(|part| part.id).collect())
 }
 
-/// The objects that are to be sent, the chunks of large ones before them, without those that the other side has.
-fn with_chunks(store: &Store, parts: &Parts<'_>, around: &HashSet<ObjectId>) -> OpsResult<Vec<(ObjectKind, ObjectId)>> {
+/// The objects that are to be sent, the chunks of large ones before them.
+#[derive(Default)]
+struct Wanted {
+    /// Trees, and what they consist of.
+    trees: Vec<(ObjectKind, ObjectId)>,
+    contents: Vec<(ObjectKind, ObjectId)>,
+}
+
+/// The objects that are to be sent, without those that the other side has.
+fn with_chunks(store: &Store, parts: &Parts<'_>, around: &HashSet<ObjectId>, to: &Recipient<'_>) -> OpsResult<Wanted> {
     let mut reader = store.reader();
     let mut former_chunks: HashSet<ObjectId> = HashSet::new();
     if parts.found.iter().any(|part| part.is_large) {
+        let found: HashSet<&ObjectId> = parts.found.iter().map(|part| &part.id).collect();
         for former in &parts.former {
-            // A former content that cannot be read, or is a tree, has no chunks that would spare us anything.
-            former_chunks.extend(reader.chunks(ObjectKind::Blob, former).unwrap_or_default());
+            // A former content that cannot be read, or is a tree, has no chunks that would spare us anything. One that is sent too is
+            // not there yet.
+            if !found.contains(former) && store.seems_to_contain(former)? {
+                former_chunks.extend(reader.chunks(ObjectKind::Blob, former).unwrap_or_default());
+            }
         }
     }
-    let mut wanted = Vec::new();
+    let mut wanted = Wanted::default();
     let mut met = HashSet::new();
     for Part { kind, id, is_large } in parts.found.iter().filter(|part| !around.contains(&part.id)) {
+        if *kind == ObjectKind::Blob && !store.seems_to_contain(id)? && (to.purged.contains(id) || to.absent.has(id)) {
+            continue;
+        }
+        let list = if *kind == ObjectKind::Tree { &mut wanted.trees } else { &mut wanted.contents };
         if *is_large {
             let chunks = reader.chunks(*kind, id)?.into_iter();
-            wanted
-                .extend(chunks.filter(|chunk| !former_chunks.contains(chunk) && met.insert(*chunk)).map(|chunk| (ObjectKind::Blob, chunk)));
+            list.extend(chunks.filter(|chunk| !former_chunks.contains(chunk) && met.insert(*chunk)).map(|chunk| (ObjectKind::Blob, chunk)));
         }
-        wanted.push((*kind, *id));
+        list.push((*kind, *id));
     }
     Ok(wanted)
 }

@@ -7,14 +7,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::{Dir, Lock, LockMode};
 use crate::format::FORMAT_VERSION;
+use crate::format::catalog::Catalog;
 use crate::id::ObjectId;
 use crate::limits::REMOTE_STATE_BYTES_MAX;
 use crate::ops::{Host, Notice, OpsError, OpsResult, Workspace};
 use crate::remote::Seen;
 
-const FOLDER: &str = "remotes";
+/// The folder in that of the store.
+pub const FOLDER: &str = "remotes";
 const LOCK: &str = "lock";
 const SUFFIX: &str = ".toml";
+const ABSENT_SUFFIX: &str = ".absent";
 const NAME_BYTES_MAX: usize = 64;
 
 /// What is known of a remote.
@@ -32,6 +35,9 @@ pub struct RemoteState {
     /// What lies there is encrypted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub encrypted: bool,
+    /// Pushes are followed by a sync with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub syncs_after_push: bool,
     /// Number of the last entry of its log that was seen.
     pub entry: u64,
     entry_id: String,
@@ -47,7 +53,19 @@ impl RemoteState {
     pub fn new(url: &str, repository: String, single_writer: bool, encrypted: bool) -> Self {
         let none = ObjectId::ZERO.to_string();
         let (url, format) = (url.to_owned(), FORMAT_VERSION);
-        Self { format, url, repository, single_writer, encrypted, entry: 0, entry_id: none.clone(), record: 0, record_id: none, local: 0 }
+        Self {
+            format,
+            url,
+            repository,
+            single_writer,
+            syncs_after_push: false,
+            encrypted,
+            entry: 0,
+            entry_id: none.clone(),
+            record: 0,
+            record_id: none,
+            local: 0,
+        }
     }
 
     /// The last entry that was seen.
@@ -72,7 +90,7 @@ impl RemoteState {
 /// The remotes of a store. Whoever has this is alone with them.
 #[derive(Debug)]
 pub struct Remotes {
-    dir: Dir,
+    pub(super) dir: Dir,
     tmp: Dir,
     _lock: Lock,
 }
@@ -113,8 +131,28 @@ impl Remotes {
         self.dir.path_of(&format!("{name}{SUFFIX}"))
     }
 
+    /// Keeps what was left at a remote; nothing needs no file.
+    ///
+    /// # Durability
+    /// Durable on return.
+    pub fn put_absent(&self, name: &str, catalog: &Catalog) -> OpsResult<()> {
+        let file = absent_file(name);
+        if !catalog.frames.is_empty() {
+            return Ok(self.dir.publish(&self.tmp, &file, &catalog.encode())?);
+        }
+        match self.dir.remove_file(file.as_ref()) {
+            Err(error) if error.is_not_found() => Ok(()),
+            removed => Ok(removed.and_then(|()| self.dir.sync())?),
+        }
+    }
+
     /// Forgets a remote.
     pub fn remove(&self, name: &str) -> OpsResult<()> {
+        self.put_absent(name, &Catalog::default())?;
+        match self.dir.remove_file(background_file(name).as_ref()) {
+            Err(error) if error.is_not_found() => {}
+            removed => removed?,
+        }
         self.dir.remove_file(file_of(name)?.as_ref())?;
         Ok(self.dir.sync()?)
     }
@@ -123,6 +161,27 @@ impl Remotes {
     pub fn all(&self) -> OpsResult<Vec<(String, RemoteState)>> {
         all(&self.dir)
     }
+}
+
+/// The file that says what was left at a remote.
+pub fn absent_file(name: &str) -> String {
+    format!("{name}{ABSENT_SUFFIX}")
+}
+
+/// The file that says what came of the last sync behind a push.
+pub fn background_file(name: &str) -> String {
+    format!("{name}.background")
+}
+
+/// The remotes of a store at which something was left.
+pub fn names(store_dir: &Dir) -> OpsResult<Vec<String>> {
+    let names = match store_dir.open_dir(FOLDER) {
+        Err(error) if error.is_not_found() => return Ok(Vec::new()),
+        dir => dir?.names()?,
+    };
+    let mut names: Vec<String> = names.iter().filter_map(|name| Some(name.to_str()?.strip_suffix(ABSENT_SUFFIX)?.to_owned())).collect();
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// All remotes of a store, without waiting for anybody.

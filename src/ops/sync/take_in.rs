@@ -1,16 +1,20 @@
 //! Taking in what others have appended to the remote's log. Everything is fetched and checked first, in temporary files; then contents
-//! and records become part of this machine's history in one step, or nothing does.
+//! and records become part of this machine's history in one step, or nothing does. All trees come, and the contents of small packs;
+//! where the others are is noted (`absent`).
 
+use std::collections::HashSet;
+
+use super::absent::Absent;
 use super::merge::{Merge, Renumbered, Shared, merge};
 use super::state::{RemoteState, Remotes};
 use super::wanted::Parts;
 use crate::format::record::{Record, RecordBody, SupersedeRecord, VersionNumber, VersionRecord};
 use crate::format::remote::PackRef;
-use crate::id::ObjectKind;
-use crate::limits::REMOTE_ROUND_BYTES;
+use crate::id::{ObjectId, ObjectKind};
+use crate::limits::{REMOTE_ROUND_BYTES, REMOTE_ROUND_ENTRIES};
 use crate::ops::workspace::Publishing;
 use crate::ops::{Host, OpsError, OpsResult, Phase, Workspace};
-use crate::remote::{Found, Remote, RemoteError};
+use crate::remote::{Found, Remote, RemoteError, Seen};
 use crate::store::{Batch, Incoming, StoreError};
 use crate::version_log::LogError;
 
@@ -25,14 +29,36 @@ pub struct TakenIn {
     pub left_out: Vec<String>,
 }
 
-/// As many of these entries as are taken in together, by the size of their packs; at least one.
+/// As many of these entries as are taken in together, by their number and the size of their packs; at least one.
 pub fn round_of(found: &[Found]) -> usize {
     let mut bytes = 0;
     let fits = |found: &&Found| {
         bytes += found.entry.packs.iter().map(|pack| pack.bytes).sum::<u64>();
         bytes <= REMOTE_ROUND_BYTES
     };
-    found.iter().take_while(fits).count().max(1)
+    found.iter().take(REMOTE_ROUND_ENTRIES).take_while(fits).count().max(1)
+}
+
+/// What the others have given up, as far as their log is known: nobody needs to have it any more.
+#[derive(Clone, Debug, Default)]
+pub struct GivenUp {
+    versions: HashSet<VersionNumber>,
+    contents: HashSet<ObjectId>,
+}
+
+impl GivenUp {
+    /// What these entries give up.
+    pub fn by(found: &[Found]) -> Self {
+        let mut given_up = Self::default();
+        for body in found.iter().flat_map(|found| &found.entry.records).map(|record| &record.body) {
+            match body {
+                RecordBody::Purge(purge) => given_up.contents.extend(&purge.contents),
+                body if body.deletes() => given_up.versions.extend(body.named_versions()),
+                _ => {}
+            }
+        }
+        given_up
+    }
 }
 
 /// Takes entries in and notes it.
@@ -44,69 +70,129 @@ pub fn take_in(
     workspace: &mut Workspace,
     (remotes, name, state): (&Remotes, &str, &mut RemoteState),
     remote: &Remote,
-    found: &[Found],
+    (found, given_up): (&[Found], &GivenUp),
     host: &dyn Host,
 ) -> OpsResult<TakenIn> {
     let Some(last) = found.last() else { return Ok(TakenIn::default()) };
     let batch = workspace.store.batch()?;
     let records: Vec<Record> = found.iter().flat_map(|found| found.entry.records.iter().cloned()).collect();
-    let packs = found.iter().flat_map(|found| found.entry.packs.iter().copied()).collect::<Vec<_>>();
-    match receive(workspace, remote, &packs, &records, &batch, host) {
+    let before = Absent::of_remote(remotes, name)?;
+    let mut absent = before.clone();
+    let what = Contents::of(found);
+    let receiving = Receiving { workspace, remote, records: &records, given_up, host };
+    match receiving.receive(&what, &mut absent, &batch) {
         Err(OpsError::Remote(RemoteError::Lacking { .. })) => {
             // This machine has given contents away that others still build upon: they are fetched again, with all there is.
-            let all = remote.all_packs(last.seen.number)?;
-            receive(workspace, remote, &all, &records, &batch, host)?;
+            absent = before.clone();
+            let all = remote.all_behind(&Seen::NOTHING, u64::MAX)?;
+            receiving.receive(&Contents::of(&all), &mut absent, &batch)?;
         }
         other => other?,
     }
     batch.prepare()?;
-    let mut publishing = workspace.begin_publish(host)?;
-    let own = publishing.workspace().log.counting_behind(state.local)?;
-    let merge = merge(state.local, &own, &records, &shared_state(&publishing, state.local)?);
-    let local = if merge.theirs.is_empty() { merge.common } else { append(&mut publishing, &merge, remotes, name, batch)? };
-    drop(publishing);
+    // Before the versions that need it: then a crash leaves too much in it and never too little.
+    absent.save(remotes, name)?;
+    let taken = publish(workspace, (remotes, name, state), &records, batch, host);
+    let (local, merge) = match taken {
+        Ok(taken) => taken,
+        Err(error) => {
+            before.put_back(remotes, name)?;
+            return Err(error);
+        }
+    };
     state.note(&last.seen, local);
     remotes.put(name, state)?;
     let versions = merge.theirs.iter().filter(|(_, body)| matches!(body, RecordBody::Version(_))).count() as u64;
     Ok(TakenIn { versions, renumbered: merge.renumbered, left_out: merge.left_out })
 }
 
-/// Fetches packs, checks them and what the records need of them, and puts them into a batch.
-fn receive(workspace: &Workspace, remote: &Remote, packs: &[PackRef], records: &[Record], batch: &Batch, host: &dyn Host) -> OpsResult<()> {
-    let total = packs.iter().map(|pack| pack.bytes).sum();
-    let on_bytes = |done| host.progress(Phase::Receiving, done, Some(total));
-    let fetched = remote.get_packs(packs, workspace.store.tmp(), host.cancel_flag(), &on_bytes);
-    refuse_cancelled(host)?;
-    let mut incoming = Incoming::new(&workspace.store)?;
-    for file in fetched? {
-        refuse_cancelled(host)?;
-        incoming.add(file).map_err(of_remote)?;
-    }
-    incoming.check_large().map_err(of_remote)?;
-    check_complete(workspace, records)?;
-    Ok(incoming.fill(batch)?)
+/// Makes records and the contents of a batch part of the history. Gives up to where it is shared then.
+fn publish(
+    workspace: &mut Workspace,
+    (remotes, name, state): (&Remotes, &str, &RemoteState),
+    records: &[Record],
+    batch: Batch,
+    host: &dyn Host,
+) -> OpsResult<(u64, Merge)> {
+    let mut publishing = workspace.begin_publish(host)?;
+    let own = publishing.workspace().log.counting_behind(state.local)?;
+    let merge = merge(state.local, &own, records, &shared_state(&publishing, state.local)?);
+    let local = if merge.theirs.is_empty() { merge.common } else { append(&mut publishing, &merge, remotes, name, batch)? };
+    Ok((local, merge))
 }
 
-/// Checks that of every version that is not deleted again each tree and each content is here.
-fn check_complete(workspace: &Workspace, records: &[Record]) -> OpsResult<()> {
-    let deleted: Vec<VersionNumber> =
-        records.iter().filter(|record| record.body.deletes()).flat_map(|record| record.body.named_versions().iter().copied()).collect();
-    let mut base = last_living(workspace, u64::MAX)?.map(|version| version.root);
-    for record in records {
-        let RecordBody::Version(version) = &record.body else { continue };
-        if deleted.contains(&version.number) {
-            continue;
-        }
-        let mut parts = Parts::new(&workspace.store);
-        parts.add(base.as_ref(), &version.root).map_err(of_remote)?;
-        for part in &parts.found {
-            if part.kind == ObjectKind::Blob && !workspace.store.seems_to_contain(&part.id)? {
-                return Err(of_remote(StoreError::Missing { kind: part.kind, id: part.id }));
-            }
-        }
-        base = Some(version.root);
+/// What entries name.
+#[derive(Default)]
+struct Contents {
+    packs: Vec<PackRef>,
+    catalogs: Vec<PackRef>,
+}
+
+impl Contents {
+    fn of(found: &[Found]) -> Self {
+        let all = |of: &dyn Fn(&Found) -> Vec<PackRef>| found.iter().flat_map(of).collect();
+        Self { packs: all(&|found| found.entry.packs.clone()), catalogs: all(&|found| found.entry.catalogs.clone()) }
     }
-    Ok(())
+}
+
+struct Receiving<'a> {
+    workspace: &'a Workspace,
+    remote: &'a Remote,
+    records: &'a [Record],
+    given_up: &'a GivenUp,
+    host: &'a dyn Host,
+}
+
+impl Receiving<'_> {
+    /// Fetches packs, checks them and what the records need of them, puts them into a batch, and notes what was left there.
+    fn receive(&self, what: &Contents, absent: &mut Absent, batch: &Batch) -> OpsResult<()> {
+        let Self { workspace, remote, host, .. } = *self;
+        for catalog in &what.catalogs {
+            refuse_cancelled(host)?;
+            absent.add(remote.get_catalog(catalog)?);
+        }
+        let total = what.packs.iter().map(|pack| pack.bytes).sum();
+        let on_bytes = |done| host.progress(Phase::Receiving, done, Some(total));
+        let fetched = remote.get_packs(&what.packs, workspace.store.tmp(), host.cancel_flag(), &on_bytes);
+        refuse_cancelled(host)?;
+        let mut incoming = Incoming::new(&workspace.store, self.given_up.contents.clone())?;
+        let mut waiting = Vec::new();
+        for file in fetched? {
+            refuse_cancelled(host)?;
+            waiting.extend(incoming.add(file, &|id| absent.has(id)).map_err(of_remote)?);
+        }
+        waiting.extend(incoming.check_large(&|id| absent.has(id)).map_err(of_remote)?);
+        for waiting in waiting {
+            absent.push(what.packs[waiting.file], waiting.frame, waiting.base);
+        }
+        absent.forget_present(&workspace.store)?;
+        self.check_complete(absent)?;
+        Ok(incoming.fill(batch)?)
+    }
+
+    /// Checks that of every version that is not deleted again each tree is here, and each content here or at the remote, unless it was
+    /// purged.
+    fn check_complete(&self, absent: &Absent) -> OpsResult<()> {
+        let Self { workspace, records, given_up, .. } = *self;
+        let purged: HashSet<ObjectId> = workspace.log.purges()?.into_iter().flat_map(|(_, purge)| purge.contents).collect();
+        let mut base = last_living(workspace, u64::MAX)?.map(|version| version.root);
+        for record in records {
+            let RecordBody::Version(version) = &record.body else { continue };
+            if given_up.versions.contains(&version.number) {
+                continue;
+            }
+            let mut parts = Parts::new(&workspace.store);
+            parts.add(base.as_ref(), &version.root).map_err(of_remote)?;
+            for part in parts.found.iter().filter(|part| part.kind == ObjectKind::Blob) {
+                let is_known = absent.has(&part.id) || given_up.contents.contains(&part.id) || purged.contains(&part.id);
+                if !is_known && !workspace.store.seems_to_contain(&part.id)? {
+                    return Err(of_remote(StoreError::Missing { kind: part.kind, id: part.id }));
+                }
+            }
+            base = Some(version.root);
+        }
+        Ok(())
+    }
 }
 
 /// The newest version up to a number that is not deleted.
@@ -174,7 +260,7 @@ pub fn refuse_cancelled(host: &dyn Host) -> OpsResult<()> {
 }
 
 /// What is wrong with contents that came is the remote's fault, unless the disk is what failed.
-fn of_remote(error: StoreError) -> OpsError {
+pub fn of_remote(error: StoreError) -> OpsError {
     match error {
         StoreError::Disk(error) => error.into(),
         StoreError::Missing { kind, id } => RemoteError::Lacking { what: format!("{} {id}", kind.name()) }.into(),

@@ -14,7 +14,7 @@ pub struct Part {
     pub kind: ObjectKind,
     /// Its id.
     pub id: ObjectId,
-    /// Its length in bytes where a tree says so: a large one has chunks.
+    /// A large one has chunks.
     pub is_large: bool,
 }
 
@@ -50,8 +50,9 @@ impl<'a> Parts<'a> {
                 Some(base) => self.store.tree(&base)?,
                 None => Tree::empty(),
             };
-            self.compare(&old, &self.store.tree(&id)?, &mut pending);
-            trees.push(Part { kind: ObjectKind::Tree, id, is_large: false });
+            let new = self.store.tree(&id)?;
+            self.compare(&old, &new, &mut pending);
+            trees.push(Part { kind: ObjectKind::Tree, id, is_large: chunked(new.as_bytes().len() as u64) });
         }
         // Trees were met from the top down.
         self.found.extend(trees.into_iter().rev());

@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 use super::MasterKey;
 use crate::format::remote::{KeyId, RemoteFormat};
 use crate::format::seal::{KdfCost, WrappedKey};
-use crate::limits::WRAPPED_KEYS_MAX;
 use crate::remote::{Bucket, RemoteError, RemoteResult};
 
 const FOLDER: &str = "keys";
@@ -88,8 +87,8 @@ fn put(bucket: &dyn Bucket, format: &RemoteFormat, master: &MasterKey, (number, 
 
 /// Numbers of the wrapped keys of a master key.
 fn numbers(bucket: &dyn Bucket, id: KeyId) -> RemoteResult<Vec<u64>> {
-    let number = |name: &String| name.strip_prefix(&format!("{id}-")).and_then(|number| number.parse().ok());
-    Ok(bucket.list(FOLDER, WRAPPED_KEYS_MAX)?.iter().filter_map(number).collect())
+    let prefix = format!("{FOLDER}/{id}-");
+    Ok(bucket.list(&prefix)?.iter().filter_map(|stored| stored.name.strip_prefix(&prefix)?.parse().ok()).collect())
 }
 
 fn key_of(id: KeyId, number: u64) -> String {

@@ -72,26 +72,47 @@ impl Seal {
     /// # Errors
     /// [`RemoteError::Damaged`] for whatever was not sealed so, by somebody with the same master key.
     pub fn open(&self, key: &str, bytes: &[u8]) -> RemoteResult<Vec<u8>> {
-        let (header, mut rest) = read_sealed(bytes).map_err(|error| RemoteError::format(key, &error))?;
+        let (header, segments) = read_sealed(bytes).map_err(|error| RemoteError::format(key, &error))?;
+        let (content, is_last) = self.open_run(key, header, 0, segments).ok_or_else(|| not_sealed_here(key))?;
+        if !is_last {
+            return Err(not_sealed_here(key));
+        }
+        unpadded(content).map_err(|error| RemoteError::format(key, &error))
+    }
+
+    /// Opens some of the segments of an object, from the one with this number on; `header` is what stands before the first.
+    ///
+    /// # Errors
+    /// As [`Seal::open`].
+    pub fn open_segments(&self, key: &str, header: &[u8], first: usize, segments: &[u8]) -> RemoteResult<Vec<u8>> {
+        read_sealed(header).map_err(|error| RemoteError::format(key, &error))?;
+        self.open_run(key, header, first, segments).map(|(content, _)| content).ok_or_else(|| not_sealed_here(key))
+    }
+
+    /// Segments one behind the other, and whether the object ends with them.
+    fn open_run(&self, key: &str, header: &[u8], first: usize, mut rest: &[u8]) -> Option<(Vec<u8>, bool)> {
         let (cipher, bound) = self.cipher(header, key);
         let mut content = Vec::with_capacity(rest.len());
-        let mut number = 0;
-        loop {
+        for number in first.. {
             let (segment, later) = rest.split_at(rest.len().min(SEAL_SEGMENT_BYTES + SEAL_TAG_BYTES));
+            let (segment, tag) = segment.split_last_chunk::<SEAL_TAG_BYTES>()?;
             let start = content.len();
-            let is_open = segment.split_last_chunk::<SEAL_TAG_BYTES>().is_some_and(|(segment, tag)| {
+            let mut opens_as = |is_last: bool| {
+                content.truncate(start);
                 content.extend_from_slice(segment);
-                let nonce = nonce(number, later.is_empty());
-                cipher.decrypt_inout_detached(&nonce, &bound, (&mut content[start..]).into(), &Tag::from(*tag)).is_ok()
-            });
-            if !is_open {
-                return Err(not_sealed_here(key));
-            }
+                let (nonce, piece) = (nonce(number, is_last), &mut content[start..]);
+                cipher.decrypt_inout_detached(&nonce, &bound, piece.into(), &Tag::from(*tag)).is_ok()
+            };
             if later.is_empty() {
-                return unpadded(content).map_err(|error| RemoteError::format(key, &error));
+                let is_last = opens_as(true);
+                return (is_last || opens_as(false)).then_some((content, is_last));
             }
-            (number, rest) = (number + 1, later);
+            if !opens_as(false) {
+                return None;
+            }
+            rest = later;
         }
+        None
     }
 
     /// The name under which an object of a folder lies there.

@@ -1,0 +1,113 @@
+//! What a machine need not have: contents of former versions stay at the remote until they are asked for, and what is not here is
+//! neither lost nor in the way.
+
+mod common;
+
+use common::contract::exit;
+use common::far::Far;
+use common::random::Random;
+use common::sandbox::Sandbox;
+use serde_json::Value;
+
+const VERSIONS: u64 = 4;
+
+/// A machine whose versions have a large file and many small ones, none of which compresses, and a remote with all of them.
+fn shared() -> (Far, Sandbox) {
+    let far = Far::new();
+    let one = far.machine();
+    let mut random = Random::new(5);
+    one.write("keep", "the same in all versions");
+    let mut large = random.bytes(1_300_000);
+    for version in 1..=VERSIONS {
+        for file in 0..4 {
+            one.write(format!("folder/{file}"), random.bytes(90_000));
+        }
+        large[version as usize * 250_000] ^= 1;
+        one.write("large", &large);
+        one.write("note", format!("version {version}"));
+        one.json(&["push", "-m", &format!("version {version}")]);
+    }
+    one.json(&["sync"]);
+    (far, one)
+}
+
+fn not_fetched(sandbox: &Sandbox) -> u64 {
+    let verified: Value = sandbox.json(&["verify"]);
+    assert_eq!(verified["ok"], true, "{verified}");
+    verified["not_fetched"].as_u64().unwrap_or(0)
+}
+
+/// Bytes of the segments.
+fn stored(sandbox: &Sandbox) -> u64 {
+    let files = std::fs::read_dir(sandbox.store().join("objects")).expect("segments");
+    files.map(|file| file.expect("a file").metadata().expect("a length").len()).sum()
+}
+
+#[test]
+fn a_new_machine_fetches_what_it_restores_and_the_rest_when_asked() {
+    let (far, one) = shared();
+    let other = far.clone();
+    other.tree().assert_same(&one.tree(), "the active version's files");
+    assert_eq!(other.versions(), one.versions());
+    assert!(4 * stored(&other) < 3 * stored(&one), "{} of {}", stored(&other), stored(&one));
+    assert!(not_fetched(&other) > 0);
+    // Looking at trees needs no contents, and asks nobody.
+    let away = far.path().with_extension("away");
+    std::fs::rename(far.path(), &away).unwrap();
+    other.lua(&["ls", "2"]).expect(exit::OK);
+    other.lua(&["gc"]).expect(exit::OK);
+    other.write("mine", "1");
+    other.lua(&["push"]).expect(exit::OK);
+    let before = other.tree();
+    let run = other.lua(&["source", "rollback", "--version", "2", "--force"]);
+    assert_eq!(run.code, exit::ERROR, "{run}");
+    assert!(run.stderr.contains("of v2") && run.stderr.contains("fetch --all"), "{run}");
+    before.assert_same(&other.tree(), "what cannot be fetched changes nothing");
+    std::fs::rename(&away, far.path()).unwrap();
+    let run = other.lua(&["source", "rollback", "--version", "2", "--force"]).expect(exit::OK);
+    assert!(run.stderr.contains("fetched from origin"), "{run}");
+    other.tree().assert_same(&one.tree_of(2), "a version that was fetched for the rollback");
+    assert_eq!(other.lua(&["cat", "3:note"]).expect(exit::OK).stdout, "version 3");
+    let sent = other.json(&["sync"]);
+    assert_eq!(sent["sent"], 2, "{sent}");
+    assert!(sent["sent_bytes"].as_u64().unwrap() < 4096, "{sent}");
+    let rest = other.json(&["fetch", "--all"]);
+    assert!(rest["contents"].as_u64().unwrap() > 0, "{rest}");
+    assert_eq!(not_fetched(&other), 0);
+    assert_eq!(other.json(&["fetch", "--all"])["contents"], 0);
+    other.tree_of(3).assert_same(&one.tree_of(3), "a version that was fetched");
+    one.json(&["sync"]);
+    one.tree_of(VERSIONS + 2).assert_same(&one.tree_of(2), "what came back");
+}
+
+#[test]
+fn looking_back_fetches_what_it_needs() {
+    let (far, one) = shared();
+    for command in [
+        &["grep", "version 2", "--all-versions", "note"][..],
+        &["blame", "3:note"],
+        &["diff", "1", "2", "note"],
+        &["log", "--patch", "note"],
+    ] {
+        let other = far.clone();
+        let (expected, found) = (one.lua(command), other.lua(command));
+        assert_eq!(expected.code, found.code, "{command:?}: {expected} {found}");
+        assert!(found.stderr.contains("fetched from origin"), "{command:?}: {found}");
+    }
+}
+
+#[test]
+fn what_was_fetched_and_is_lost_is_damage() {
+    let (far, _) = shared();
+    let other = far.clone();
+    other.json(&["fetch", "1"]);
+    let segments = other.store().join("objects");
+    let mut names: Vec<_> = std::fs::read_dir(&segments).unwrap().map(|file| file.unwrap().path()).collect();
+    names.sort();
+    let newest = names.pop().unwrap();
+    let mut bytes = std::fs::read(&newest).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&newest, bytes).unwrap();
+    other.lua(&["verify"]).expect(exit::DAMAGED);
+}
