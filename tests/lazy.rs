@@ -71,11 +71,13 @@ fn a_new_machine_fetches_what_it_restores_and_the_rest_when_asked() {
     let sent = other.json(&["sync"]);
     assert_eq!(sent["sent"], 2, "{sent}");
     assert!(sent["sent_bytes"].as_u64().unwrap() < 4096, "{sent}");
+    other.lua(&["remote", "remove", "origin"]).expect(exit::ERROR);
     let rest = other.json(&["fetch", "--all"]);
     assert!(rest["contents"].as_u64().unwrap() > 0, "{rest}");
     assert_eq!(not_fetched(&other), 0);
     assert_eq!(other.json(&["fetch", "--all"])["contents"], 0);
     other.tree_of(3).assert_same(&one.tree_of(3), "a version that was fetched");
+    other.lua(&["remote", "remove", "origin"]).expect(exit::OK);
     one.json(&["sync"]);
     one.tree_of(VERSIONS + 2).assert_same(&one.tree_of(2), "what came back");
 }

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use common::contract::exit;
 use common::grow;
+use common::random::Random;
 use common::sandbox::{Run, Sandbox};
 
 /// A kind of storage: its address in a test's own folder, and the variables that lead there.
@@ -87,6 +88,35 @@ fn share(cloud: &Cloud, how: &str) {
     }
 }
 
+/// Contents come by parts of packs, and a remote that was collected has all that it had.
+fn keep_in_order(cloud: &Cloud) {
+    let (one, mut random) = (Sandbox::new(), Random::new(9));
+    for version in 0..3 {
+        one.write("large", random.bytes(900_000));
+        one.write("small", format!("{version}"));
+        one.push();
+    }
+    cloud.run(&one, &["remote", "add", &cloud.url, "--no-encrypt"]);
+    cloud.run(&one, &["sync"]);
+    let other = Sandbox::new();
+    let cloned = cloud.run(&other, &["init", "--restore-sources", "--remote", &cloud.url]).value();
+    assert!(cloned["sync"]["received_bytes"].as_u64().is_some_and(|bytes| bytes < 1_200_000), "{cloned}");
+    for version in 0..3 {
+        other.write("edit", format!("{version}"));
+        other.push();
+        cloud.run(&other, &["sync"]);
+    }
+    cloud.run(&other, &["verify", "--remote", "--read-data"]);
+    let merged = cloud.run(&other, &["gc", "--remote", "--grace", "0"]).value();
+    assert!(merged["summarized"] == true && merged["removed"].as_u64() > Some(0), "{merged}");
+    cloud.run(&other, &["verify", "--remote", "--read-data"]);
+    cloud.run(&other, &["fetch", "--all"]);
+    cloud.run(&one, &["fetch", "--all"]);
+    assert_eq!(one.versions(), other.versions());
+    other.tree_of(1).assert_same(&one.tree_of(1), "a version that came by parts of a pack that was there before");
+    other.check_verify().unwrap_or_else(|error| panic!("{error}"));
+}
+
 /// Many machines at once: nothing is lost.
 fn race(cloud: &Cloud) {
     const MACHINES: usize = 4;
@@ -151,6 +181,20 @@ fn s3_is_reached_as_a_profile_says() {
     assert_eq!(run.value()["error"]["code"], "aws_profile");
     with("lab").run(&sandbox, &words);
     assert_eq!(with("lab").run(&sandbox, &["sync"]).value()["sent"], 1);
+}
+
+#[test]
+fn s3_is_kept_in_order() {
+    if let Some(cloud) = Cloud::s3("s3_is_kept_in_order") {
+        keep_in_order(&cloud);
+    }
+}
+
+#[test]
+fn azure_is_kept_in_order() {
+    if let Some(cloud) = Cloud::azure("azure_is_kept_in_order") {
+        keep_in_order(&cloud);
+    }
 }
 
 #[test]

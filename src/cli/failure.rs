@@ -174,6 +174,7 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::RemotesDisagree { .. } => {
             says(Failed, "remotes_disagree", "nothing was changed; use one of them only: `{lua} remote remove NAME` forgets the other")
         }
+        OpsError::OnlyThere { .. } => says(Failed, "only_there", "`{lua} fetch --all` first, or insist with --force"),
         OpsError::NotHere { .. } => {
             says(Failed, "not_here", "`{lua} fetch N` brings the contents of a version, `{lua} fetch --all` everything")
         }

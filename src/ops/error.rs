@@ -395,6 +395,14 @@ pub enum OpsError {
         /// Versions of the workspace.
         ours: u64,
     },
+    /// A remote is to be forgotten that has what this machine has not.
+    #[error("{contents} contents of the history are at the remote {name:?} and not on this machine")]
+    OnlyThere {
+        /// The remote.
+        name: String,
+        /// How many.
+        contents: u64,
+    },
     /// A content is at a remote only, and was not asked for.
     #[error("the content {id} is at a remote and not on this machine")]
     NotHere {

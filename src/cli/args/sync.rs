@@ -112,6 +112,9 @@ pub struct RemoteAddArgs {
 pub struct RemoteRemoveArgs {
     /// The remote
     pub name: String,
+    /// Even if it has contents that are not here
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Check that a remote can be reached, has a sound log, and keeps two writers apart

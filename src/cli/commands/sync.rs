@@ -79,7 +79,7 @@ fn list(session: &Session) -> Outcome {
 }
 
 fn remove(session: &Session, args: &RemoteRemoveArgs) -> Outcome {
-    let row = ops::remote_remove(&session.open()?, &args.name, session.host())?;
+    let row = ops::remote_remove(&session.open()?, &args.name, args.force, session.host())?;
     session.answer(|| json::sync::remote(&row), |page| render::sync::put_removed(page, &row))?;
     Ok(Exit::Done)
 }

@@ -15,10 +15,13 @@ pub fn number(number: u64) -> String {
     grouped
 }
 
-/// So many things: `1 file`, `2 files`, `1,234 files`.
+/// So many things: `1 file`, `2 files`, `1,234 files`, `2 entries`.
 pub fn counted(count: u64, thing: &str) -> String {
-    let ending = if count == 1 { "" } else { "s" };
-    format!("{} {thing}{ending}", number(count))
+    match (count, thing.strip_suffix("ry")) {
+        (1, _) => format!("1 {thing}"),
+        (_, Some(stem)) => format!("{} {stem}ries", number(count)),
+        (_, None) => format!("{} {thing}s", number(count)),
+    }
 }
 
 /// Changes in little room: `+3 ~2 -1`; `none` when there are none.

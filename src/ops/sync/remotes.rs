@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::absent::Absent;
 use super::agreement::{RemoteAccess, agree, require};
 use super::state::{self, RemoteState, Remotes};
 use super::{DEFAULT_NAME, keys, seen_of};
@@ -200,13 +201,22 @@ pub fn remote_list(workspace: &Workspace) -> OpsResult<Vec<RemoteRow>> {
 /// Forgets a remote. What lies there stays.
 ///
 /// # Errors
-/// [`OpsError::UnknownRemote`].
+/// [`OpsError::UnknownRemote`]; [`OpsError::OnlyThere`] when contents of the history are there and not here, unless it is forced: then
+/// they are missing until the remote is added again.
 ///
 /// # Durability
 /// Durable on return.
-pub fn remote_remove(workspace: &Workspace, name: &str, host: &dyn Host) -> OpsResult<RemoteRow> {
+pub fn remote_remove(workspace: &Workspace, name: &str, is_forced: bool, host: &dyn Host) -> OpsResult<RemoteRow> {
     let remotes = Remotes::lock(workspace, host)?;
     let state = remotes.get(name)?;
+    let absent = Absent::of_remote(&remotes, name)?;
+    let mut contents = 0;
+    for id in absent.ids() {
+        contents += u64::from(!workspace.store.seems_to_contain(id)?);
+    }
+    if contents > 0 && !is_forced {
+        return Err(OpsError::OnlyThere { name: name.to_owned(), contents });
+    }
     remotes.remove(name)?;
     Ok(row(name, &state))
 }

@@ -131,7 +131,8 @@ fn killed_at_any_request_everything_comes_from_it() {
     for requests in (1..).step_by(step) {
         let far = folder.path().join(format!("far {requests}"));
         copy(&folder.path().join("far"), &far);
-        let dying = Dying { bucket: bucket(&far), left: AtomicU64::new(requests), last_is_done: requests / step as u64 % 2 == 0 };
+        let dying =
+            Dying { bucket: bucket(&far), left: AtomicU64::new(requests), last_is_done: (requests / step as u64).is_multiple_of(2) };
         let died = run(&mut workspace, Box::new(dying)).is_err();
         assert_whole(&far, &format!("killed at request {requests}"));
         run(&mut workspace, bucket(&far)).unwrap();
