@@ -151,10 +151,34 @@ pub const REMOTE_TRANSFERS: usize = 8;
 pub const REMOTE_APPEND_TRIES: u32 = 200;
 /// A request to a remote fails after this long without an answer, in milliseconds.
 pub const REMOTE_TIMEOUT_MS: u64 = 30_000;
+/// How often a transfer that waits for a bandwidth limit looks whether the user wants to stop, in milliseconds.
+pub const PACE_POLL_MS: u64 = 50;
 /// How often a request is tried again that failed for a reason which may pass.
 pub const REMOTE_RETRIES: usize = 5;
+/// How often a request is tried again whose answer broke off, or which the storage says collides with another.
+pub const REMOTE_REPEATS: usize = 3;
+/// Pause before that, in milliseconds.
+pub const REMOTE_REPEAT_MS: u64 = 50;
 /// From this size on a pack is looked for in the remote before it is sent, in bytes: an interrupted sync may have sent it.
 pub const PACK_LOOK_FIRST_BYTES: usize = 256 << 10;
+/// A sealed object is made of segments of this many bytes, so that a part of it can be read.
+pub const SEAL_SEGMENT_BYTES: usize = 64 << 10;
+/// Length of the tag behind each segment, in bytes.
+pub const SEAL_TAG_BYTES: usize = 16;
+/// Shorter contents are padded to this many bytes before they are sealed.
+pub const SEAL_PADDED_BYTES_MIN: usize = 512;
+/// Most memory that deriving a key from a passphrase may take, in KiB.
+pub const KDF_MEMORY_KIB_MAX: u32 = 1 << 20;
+/// Most passes over it.
+pub const KDF_PASSES_MAX: u32 = 16;
+/// Most lanes.
+pub const KDF_LANES_MAX: u32 = 16;
+/// Most memory times passes, in KiB: a few seconds.
+pub const KDF_WORK_KIB_MAX: u64 = 4 << 20;
+/// How much is read of a file with profiles of Amazon's tools, in bytes.
+pub const PROFILE_FILE_BYTES_MAX: u64 = 1 << 20;
+/// Largest key file, in bytes.
+pub const KEY_FILE_BYTES_MAX: u64 = 1 << 20;
 /// Largest file that says what is known of a remote, in bytes.
 pub const REMOTE_STATE_BYTES_MAX: u64 = 64 << 10;
 

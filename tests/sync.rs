@@ -476,6 +476,21 @@ fn checks_and_dry_runs_change_nothing_anywhere() {
 }
 
 #[test]
+fn a_limit_is_kept_both_ways() {
+    let far = Far::new();
+    let (one, other) = (far.machine(), far.machine());
+    one.write("file", Random::new(1).bytes(60_000));
+    push(&one, "60 kB that no compressor shrinks");
+    for (sandbox, words) in [(&one, ["sync", "--limit", "150kB/s"]), (&other, ["fetch", "--limit", "150kB/s"])] {
+        let began = std::time::Instant::now();
+        let moved = sandbox.json(&words);
+        let bytes = moved["sent_bytes"].as_u64().unwrap() + moved["received_bytes"].as_u64().unwrap();
+        assert!(bytes > 60_000 && began.elapsed().as_secs_f64() > 0.39, "{:?}: {moved}", began.elapsed());
+    }
+    one.lua(&["sync", "--limit", "fast"]).expect(exit::USAGE);
+}
+
+#[test]
 fn remotes_are_added_listed_and_refused() {
     let far = Far::new();
     let sandbox = far.machine();

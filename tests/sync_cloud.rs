@@ -61,9 +61,11 @@ fn unique(test: &str) -> String {
 }
 
 /// Two machines, each with work of its own; in the end both have all of it.
-fn share(cloud: &Cloud) {
+fn share(cloud: &Cloud, how: &str) {
     let one = grow::history_with_large_file();
-    cloud.run(&one, &["remote", "add", &cloud.url]);
+    let undecided = one.run(cloud.command(&one, &["remote", "add", &cloud.url, "--json"])).expect(exit::USAGE);
+    assert_eq!(undecided.value()["error"]["code"], "encryption_undecided");
+    cloud.run(&one, &["remote", "add", &cloud.url, how]);
     let first = cloud.run(&one, &["sync"]).value();
     assert_eq!(first["sent"], 3, "{first}");
     let other = Sandbox::new();
@@ -94,7 +96,7 @@ fn keep_in_order(cloud: &Cloud) {
         one.write("small", format!("{version}"));
         one.push();
     }
-    cloud.run(&one, &["remote", "add", &cloud.url]);
+    cloud.run(&one, &["remote", "add", &cloud.url, "--no-encrypt"]);
     cloud.run(&one, &["sync"]);
     let other = Sandbox::new();
     let cloned = cloud.run(&other, &["init", "--restore-sources", "--remote", &cloud.url]).value();
@@ -122,7 +124,7 @@ fn race(cloud: &Cloud) {
     let first = Sandbox::new();
     first.write("base", "0");
     first.push();
-    cloud.run(&first, &["remote", "add", &cloud.url]);
+    cloud.run(&first, &["remote", "add", &cloud.url, "--no-encrypt"]);
     cloud.run(&first, &["sync"]);
     let machines: Vec<Sandbox> = (0..MACHINES).map(|_| Sandbox::new()).collect();
     std::thread::scope(|scope| {
@@ -148,8 +150,37 @@ fn race(cloud: &Cloud) {
 #[test]
 fn s3_shares_a_history() {
     if let Some(cloud) = Cloud::s3("s3_shares_a_history") {
-        share(&cloud);
+        share(&cloud, "--no-encrypt");
     }
+}
+
+#[test]
+fn s3_shares_an_encrypted_history() {
+    if let Some(mut cloud) = Cloud::s3("s3_shares_an_encrypted_history") {
+        cloud.variables.push(("LUA_REMOTE_PASSPHRASE", "correct horse".to_owned()));
+        share(&cloud, "--encrypt");
+    }
+}
+
+#[test]
+fn s3_is_reached_as_a_profile_says() {
+    let Some(cloud) = Cloud::s3("s3_is_reached_as_a_profile_says") else { return };
+    let endpoint = &cloud.variables[0].1;
+    let sandbox = Sandbox::new();
+    sandbox.write("file", "1");
+    sandbox.push();
+    std::fs::create_dir(sandbox.outside("home/.aws")).unwrap();
+    std::fs::write(sandbox.outside("home/.aws/config"), format!("[profile lab]\nregion = us-east-1\nendpoint_url = {endpoint}\n")).unwrap();
+    std::fs::write(sandbox.outside("home/.aws/credentials"), "[lab]\naws_access_key_id = key\naws_secret_access_key = secret\n").unwrap();
+    let with = |profile: &str| {
+        let variables = vec![("AWS_PROFILE", profile.to_owned()), ("AWS_ALLOW_HTTP", "true".to_owned())];
+        Cloud { url: cloud.url.clone(), variables }
+    };
+    let words = ["remote", "add", &cloud.url, "--no-encrypt"];
+    let run = sandbox.run(with("nobody").command(&sandbox, &[&words[..], &["--json"]].concat())).expect(exit::USAGE);
+    assert_eq!(run.value()["error"]["code"], "aws_profile");
+    with("lab").run(&sandbox, &words);
+    assert_eq!(with("lab").run(&sandbox, &["sync"]).value()["sent"], 1);
 }
 
 #[test]
@@ -176,7 +207,7 @@ fn s3_loses_nothing_in_a_race() {
 #[test]
 fn azure_shares_a_history() {
     if let Some(cloud) = Cloud::azure("azure_shares_a_history") {
-        share(&cloud);
+        share(&cloud, "--no-encrypt");
     }
 }
 

@@ -126,7 +126,7 @@ fn only_the_program_prints_and_reads_the_environment() {
 
 #[test]
 fn the_specification_names_the_constants_of_the_code() {
-    use lua_store::format::{catalog, collection, frame, index, pack, remote, summary};
+    use lua_store::format::{catalog, collection, frame, index, pack, remote, seal, summary};
     let text = include_str!("../src/format/format.md");
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
     for expected in [
@@ -137,6 +137,10 @@ fn the_specification_names_the_constants_of_the_code() {
         format!("Pack header: {} bytes. Pack footer: {} bytes", pack::PACK_HEADER_BYTES, pack::PACK_FOOTER_BYTES),
         format!("magic `{}`", hex(&remote::REMOTE_MAGIC)),
         format!("magic `{}`", hex(&remote::REMOTE_ENTRY_MAGIC)),
+        format!("magic `{}`", hex(&remote::SEALED_REMOTE_MAGIC)),
+        format!("magic `{}`", hex(&seal::WRAPPED_KEY_MAGIC)),
+        format!("magic `{}`", hex(&seal::SEALED_MAGIC)),
+        format!("of the {} bytes before the segments", seal::SEALED_HEADER_BYTES),
         format!("magic `{}`", hex(&catalog::CATALOG_MAGIC)),
         format!("magic `{}`", hex(&summary::SUMMARY_MAGIC)),
         format!("magic `{}`", hex(&summary::BUNDLE_MAGIC)),

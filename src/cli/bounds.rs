@@ -8,6 +8,8 @@ pub const RULES_SHOWN_MAX: usize = 5;
 pub const PROGRESS_INTERVAL_MS: u64 = 100;
 /// Work that is done within this time shows no progress, in milliseconds.
 pub const PROGRESS_DELAY_MS: u64 = 300;
+/// How long the rest takes is said when something was at work for this long, in milliseconds.
+pub const PROGRESS_LEFT_AFTER_MS: u64 = 2_000;
 /// Columns of a terminal that does not say how wide it is.
 pub const COLUMNS_DEFAULT: usize = 80;
 /// Widest row of signs in `diff --stat`, in columns.

@@ -58,11 +58,21 @@ pub fn state_folder() -> Option<PathBuf> {
     base.or_else(|| home().map(|home| home.join(".local/state"))).map(|base| base.join("lua-store"))
 }
 
-/// The variables of the providers of object storage.
+/// The variables of the providers of object storage, and where their tools keep their files.
 pub fn of_providers() -> Vec<(String, String)> {
-    let is_of_provider = |name: &str| ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|prefix| name.starts_with(prefix));
+    let is_of_provider = |name: &str| name == "HOME" || ["AWS_", "GOOGLE_", "AZURE_"].iter().any(|prefix| name.starts_with(prefix));
     let texts = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     texts.filter(|(name, _)| is_of_provider(name)).collect()
+}
+
+/// The passphrase of encrypted remotes.
+pub fn remote_passphrase() -> Option<Vec<u8>> {
+    value_of("LUA_REMOTE_PASSPHRASE").map(OsString::into_encoded_bytes)
+}
+
+/// The passphrase that an encrypted remote is to have.
+pub fn remote_new_passphrase() -> Option<Vec<u8>> {
+    value_of("LUA_REMOTE_NEW_PASSPHRASE").map(OsString::into_encoded_bytes)
 }
 
 /// The time that tests want it to be, if they want one.

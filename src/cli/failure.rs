@@ -223,8 +223,17 @@ fn of_remote(error: &RemoteError) -> Verdict {
     match error {
         RemoteError::Address { .. } => says(Usage, "bad_remote_address", "for example s3://bucket/prefix or file:///mnt/nas/histories"),
         RemoteError::NotBuilt => says(Usage, "remote_not_built", "install {lua} with the feature `remote`"),
+        RemoteError::Profile { .. } => says(
+            Usage,
+            "aws_profile",
+            "AWS_PROFILE names another one; `aws configure export-credentials --format env` prints variables that are understood",
+        ),
         RemoteError::Unreachable { .. } => says(Failed, "remote_unreachable", "nothing was lost; run it again when it can be reached"),
-        RemoteError::Denied { .. } => says(Failed, "remote_denied", "credentials come from the environment: AWS_*, GOOGLE_*, AZURE_*"),
+        RemoteError::Denied { .. } => says(
+            Failed,
+            "remote_denied",
+            "credentials come from AWS_*, GOOGLE_*, AZURE_* in the environment, ~/.aws, and gcloud's and az's own files",
+        ),
         RemoteError::Empty => says(Failed, "remote_empty", "`{lua} remote add` begins a history there"),
         RemoteError::OtherRepository { .. } => {
             says(Failed, "remote_other", "`{lua} remote remove NAME` and `add` it again if that is meant")
@@ -240,6 +249,25 @@ fn of_remote(error: &RemoteError) -> Verdict {
         RemoteError::IgnoresConditions => {
             says(Failed, "remote_ignores_conditions", "use other storage, or --single-writer if no second machine will ever write to it")
         }
+        RemoteError::KeyNeeded { .. } => says(
+            Usage,
+            "remote_key_needed",
+            "set LUA_REMOTE_PASSPHRASE, or name a key file: `{lua} remote check --key-file FILE` keeps its key on this machine",
+        ),
+        RemoteError::EncryptionUndecided { .. } => says(
+            Usage,
+            "encryption_undecided",
+            "--encrypt seals all that is sent with a passphrase (LUA_REMOTE_PASSPHRASE, or --key-file FILE); --no-encrypt sends it as it is",
+        ),
+        RemoteError::WrongKey => says(Failed, "remote_wrong_key", "`{lua} remote add URL --recovery-code` opens it without the passphrase"),
+        RemoteError::RecoveryCode => says(Usage, "recovery_code_mistyped", "it has 14 groups of four letters and digits"),
+        RemoteError::KeyDerivation { .. } => says(Failed, "key_derivation", "it takes 64 MiB of memory, or what the remote says"),
+        RemoteError::NotEncrypted => says(
+            Failed,
+            "remote_not_encrypted",
+            "an encrypted history begins at an address where there is none: `{lua} remote add NAME URL --encrypt`",
+        ),
+        RemoteError::Encrypted => says(Failed, "remote_encrypted", "`{lua} remote remove NAME` and `add` it again if that is meant"),
         RemoteError::Collected => says(Failed, "remote_collected", "`{lua} fetch`, and again"),
         RemoteError::TooSlow => says(Failed, "remote_too_slow", AGAIN),
         RemoteError::Contended { .. } => says(Failed, "remote_contended", AGAIN),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use lua_store::ops::Phase;
 use lua_store::patch::readable_size;
 
-use super::bounds::{PROGRESS_DELAY_MS, PROGRESS_INTERVAL_MS};
+use super::bounds::{PROGRESS_DELAY_MS, PROGRESS_INTERVAL_MS, PROGRESS_LEFT_AFTER_MS};
 use super::render::count::number;
 use super::render::width::cut;
 use super::{output, terminal};
@@ -82,8 +82,9 @@ fn line(phase: Phase, done: u64, total: Option<u64>, elapsed: Duration) -> Strin
         Phase::Searching => ("searching", |paths| format!("{} paths", number(paths))),
     };
     let of_total = total.map_or(String::new(), |total| format!(" of {}", shown(total)));
+    let left = total.and_then(|total| time_left(done, total, elapsed)).map_or(String::new(), |left| format!(", {left} left"));
     let rate = rate(done, elapsed).map_or(String::new(), |rate| format!(", {}/s", shown(rate)));
-    format!("{verb}: {}{of_total}{rate}", shown(done))
+    format!("{verb}: {}{of_total}{rate}{left}", shown(done))
 }
 
 /// How much is done in a second; `None` before that can be told.
@@ -95,6 +96,16 @@ fn rate(done: u64, elapsed: Duration) -> Option<u64> {
     u64::try_from(u128::from(done) * 1000 / elapsed_ms).ok()
 }
 
+/// How long the rest takes if it goes on like this, in whole seconds or minutes; `None` before that can be told.
+fn time_left(done: u64, total: u64, elapsed: Duration) -> Option<String> {
+    let rate = rate(done, elapsed).filter(|rate| *rate > 0 && elapsed >= Duration::from_millis(PROGRESS_LEFT_AFTER_MS))?;
+    match total.checked_sub(done)?.div_ceil(rate) {
+        0 => None,
+        seconds @ ..100 => Some(format!("{seconds} s")),
+        seconds => Some(format!("{} min", seconds.div_ceil(60))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,7 +114,10 @@ mod tests {
     fn lines_name_what_they_count() {
         let at_two_seconds = |phase, done, total| line(phase, done, total, Duration::from_secs(2));
         assert_eq!(at_two_seconds(Phase::Scanning, 12_000, None), "looking: 12,000 files, 6,000 files/s");
-        assert_eq!(at_two_seconds(Phase::Storing, 5_000_000, Some(10_000_000)), "storing: 5.0 MB of 10 MB, 2.5 MB/s");
+        assert_eq!(at_two_seconds(Phase::Storing, 5_000_000, Some(10_000_000)), "storing: 5.0 MB of 10 MB, 2.5 MB/s, 2 s left");
+        assert_eq!(at_two_seconds(Phase::Receiving, 5_000_000, Some(500_000_000)), "receiving: 5.0 MB of 500 MB, 2.5 MB/s, 4 min left");
+        assert_eq!(at_two_seconds(Phase::Receiving, 5_000_000, Some(5_000_000)), "receiving: 5.0 MB of 5.0 MB, 2.5 MB/s");
+        assert_eq!(at_two_seconds(Phase::Sending, 0, Some(5_000_000)), "sending: 0 B of 5.0 MB, 0 B/s");
         assert_eq!(line(Phase::Proving, 7, Some(9), Duration::ZERO), "reading back: 7 files of 9 files");
     }
 

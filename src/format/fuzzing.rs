@@ -10,7 +10,7 @@ use super::index::{IndexEntry, RUN_HEADER_BYTES, RunView, TAIL_CHECKSUM_BYTES, T
 use super::journal::{JOURNAL_CHECKSUM_BYTES, Journal};
 use super::pack::{PACK_FOOTER_BYTES, PACK_HEADER_BYTES, PackBuilder, decode_pack};
 use super::record::Record;
-use super::remote::{RemoteEntry, decode_remote, encode_remote};
+use super::remote::{RemoteEntry, RemoteFormat};
 use super::stat_cache::{Block, BlockBuilder, HEADER_BYTES, Header, Row, RowNode, block_sum, kept_text};
 use super::tree::{Tree, TreeBuilder};
 use crate::id::ObjectKind;
@@ -72,7 +72,7 @@ pub(crate) fn remote_entry(bytes: &[u8]) {
 }
 
 pub(crate) fn remote_format(bytes: &[u8]) {
-    with_and_without_seal::<8>(bytes, |bytes| same_again(bytes, decode_remote, |&repository| encode_remote(repository)));
+    with_and_without_seal::<8>(bytes, |bytes| same_again(bytes, RemoteFormat::decode, RemoteFormat::encode));
 }
 
 pub(crate) fn segment_header(bytes: &[u8]) {

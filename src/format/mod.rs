@@ -16,6 +16,7 @@ pub mod journal;
 pub mod pack;
 pub mod record;
 pub mod remote;
+pub mod seal;
 pub mod stat_cache;
 pub mod summary;
 pub mod tree;

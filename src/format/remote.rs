@@ -11,6 +11,8 @@ use crate::limits::{PACK_BYTES_MAX, RECORD_BYTES_MAX, REMOTE_ENTRY_BYTES_MAX};
 
 /// First bytes of the object that says what a remote is.
 pub const REMOTE_MAGIC: [u8; 8] = *b"\x89LRF\r\n\x1a\n";
+/// First bytes of the object that says what an encrypted remote is.
+pub const SEALED_REMOTE_MAGIC: [u8; 8] = *b"\x89LRE\r\n\x1a\n";
 /// First bytes of an entry of the remote log.
 pub const REMOTE_ENTRY_MAGIC: [u8; 8] = *b"\x89LRL\r\n\x1a\n";
 const ID_CONTEXT: &str = "lua_store 2026-11 remote: log entry id";
@@ -42,23 +44,47 @@ impl std::str::FromStr for RepositoryId {
     }
 }
 
-/// The bytes of the object that says what a remote is.
-pub fn encode_remote(repository: RepositoryId) -> Vec<u8> {
-    let mut out = REMOTE_MAGIC.to_vec();
-    out.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
-    out.extend_from_slice(&repository.0);
-    let sum = checksum::<8>(&out);
-    out.extend_from_slice(&sum);
-    out
+/// Tells master keys apart without saying anything of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KeyId(pub [u8; 16]);
+
+impl std::fmt::Display for KeyId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
 }
 
-/// Reads what a remote is.
-pub fn decode_remote(bytes: &[u8]) -> Result<RepositoryId, FormatError> {
-    const WHAT: &str = "the remote's `format`";
-    let mut reader = begin(bytes, REMOTE_MAGIC, WHAT)?;
-    let repository = RepositoryId(reader.array()?);
-    reader.finish()?;
-    Ok(repository)
+/// What a remote is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RemoteFormat {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The master key that what lies there is sealed with; `None` where nothing is.
+    pub key: Option<KeyId>,
+}
+
+impl RemoteFormat {
+    /// The bytes of the object that says it.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = if self.key.is_some() { SEALED_REMOTE_MAGIC } else { REMOTE_MAGIC }.to_vec();
+        out.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
+        out.extend_from_slice(&self.repository.0);
+        self.key.iter().for_each(|key| out.extend_from_slice(&key.0));
+        let sum = checksum::<8>(&out);
+        out.extend_from_slice(&sum);
+        out
+    }
+
+    /// Reads what a remote is.
+    pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
+        const WHAT: &str = "the remote's `format`";
+        let is_sealed = bytes.starts_with(&SEALED_REMOTE_MAGIC);
+        let mut reader = begin(bytes, if is_sealed { SEALED_REMOTE_MAGIC } else { REMOTE_MAGIC }, WHAT)?;
+        let repository = RepositoryId(reader.array()?);
+        let key = if is_sealed { Some(KeyId(reader.array()?)) } else { None };
+        reader.finish()?;
+        Ok(Self { repository, key })
+    }
 }
 
 /// Checks magic, version and the checksum at the end, and gives what stands between.
@@ -194,7 +220,9 @@ pub(crate) mod tests {
     #[test]
     fn entries_and_formats_read_back_and_damaged_ones_are_refused() {
         let repository = RepositoryId([0xab; 16]);
-        assert_eq!(decode_remote(&encode_remote(repository)), Ok(repository));
+        let plain = RemoteFormat { repository, key: None };
+        let sealed = RemoteFormat { key: Some(KeyId([0xcd; 16])), ..plain };
+        assert_eq!((RemoteFormat::decode(&plain.encode()), RemoteFormat::decode(&sealed.encode())), (Ok(plain), Ok(sealed)));
         assert_eq!(repository.to_string().parse(), Ok(repository));
         for wrong in ["+1".repeat(16), "é".repeat(16), "0".repeat(31)] {
             assert!(wrong.parse::<RepositoryId>().is_err(), "{wrong}");
@@ -202,8 +230,8 @@ pub(crate) mod tests {
         assert_eq!(RemoteEntry::decode(&entry().encode()), Ok(entry()));
         let with_catalogs = RemoteEntry { catalogs: entry().packs, ..entry() };
         assert_eq!(RemoteEntry::decode(&with_catalogs.encode()), Ok(with_catalogs));
-        for (good, is_entry) in [(entry().encode(), true), (encode_remote(repository), false)] {
-            let reads = |bytes: &[u8]| if is_entry { RemoteEntry::decode(bytes).is_ok() } else { decode_remote(bytes).is_ok() };
+        for (good, is_entry) in [(entry().encode(), true), (plain.encode(), false), (sealed.encode(), false)] {
+            let reads = |bytes: &[u8]| if is_entry { RemoteEntry::decode(bytes).is_ok() } else { RemoteFormat::decode(bytes).is_ok() };
             for position in 0..good.len() * 8 {
                 let mut damaged = good.clone();
                 damaged[position / 8] ^= 1 << (position % 8);
@@ -218,8 +246,11 @@ pub(crate) mod tests {
     #[test]
     fn the_bytes_of_entries_stay() {
         assert_eq!(RemoteEntry::id_of(&entry().encode()).to_string(), "6efbac02a3c9fcf7d436165ce59f1dcc027bbef46ae24b00254c73536e432188");
-        let hex: String = encode_remote(entry().repository).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(hex, "894c52460d0a1a0a010030313233343536373839616263646566692ee42a2576d731");
+        let hex = |format: RemoteFormat| format.encode().iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let plain = RemoteFormat { repository: entry().repository, key: None };
+        assert_eq!(hex(plain), "894c52460d0a1a0a010030313233343536373839616263646566692ee42a2576d731");
+        let sealed = hex(RemoteFormat { key: Some(KeyId(*b"fedcba9876543210")), ..plain });
+        assert_eq!(sealed, "894c52450d0a1a0a010030313233343536373839616263646566666564636261393837363534333231303f673c1dedc5abb2");
     }
 
     proptest! {

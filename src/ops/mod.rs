@@ -84,10 +84,11 @@ pub use settings::Settings;
 pub use snapshot::LikelySecret;
 pub use status::{Status, StatusOptions, status};
 pub use sync::{
-    AddOptions, BackgroundResult, BringOutcome, Drift, FetchOutcome, FetchWhat, NotFetched, PullOptions, RemoteAccess, RemoteGcOptions,
-    RemoteGcOutcome, RemoteReport, RemoteRow, RemoteVerifyOptions, RemoteVerifyOutcome, Renumbered, SyncDirection, SyncOptions,
-    SyncOutcome, background_remotes, background_results, background_sync, fetch_contents, has_everything, missing_or_not_here, pull,
-    remote_add, remote_check, remote_gc, remote_list, remote_remove, remote_verify, restore_sources, set_background_sync, sync, sync_check,
+    AddOptions, AddOutcome, BackgroundResult, BringOutcome, Drift, FetchOutcome, FetchWhat, KeyChange, NotFetched, PullOptions,
+    RemoteAccess, RemoteGcOptions, RemoteGcOutcome, RemoteReport, RemoteRow, RemoteSecret, RemoteVerifyOptions, RemoteVerifyOutcome,
+    Renumbered, SyncDirection, SyncOptions, SyncOutcome, background_remotes, background_results, background_sync, fetch_contents,
+    has_everything, missing_or_not_here, pull, remote_add, remote_check, remote_gc, remote_key_change, remote_list, remote_recovery_code,
+    remote_remove, remote_verify, restore_sources, set_background_sync, sync, sync_check,
 };
 pub use verify::{DamagedPath, RepairOutcome, VerifyOptions, VerifyOutcome, repair, verify};
 pub use workspace::Workspace;

@@ -34,8 +34,13 @@ pub trait Bucket: Send + Sync {
     /// As [`Bucket::create`].
     fn put(&self, key: &str, bytes: Vec<u8>) -> RemoteResult<()>;
 
-    /// The length of an object in bytes, if there is one.
+    /// The length of an object in the storage, in bytes, if there is one.
     fn size(&self, key: &str) -> RemoteResult<Option<u64>>;
+
+    /// The length that an object of so many bytes has in the storage.
+    fn stored_bytes(&self, bytes: u64) -> u64 {
+        bytes
+    }
 
     /// Removes an object; one that is not there is no error.
     fn remove(&self, key: &str) -> RemoteResult<()>;
@@ -123,7 +128,7 @@ impl Counted {
     }
 }
 
-impl Bucket for Counted {
+impl Bucket for std::sync::Arc<Counted> {
     fn get(&self, key: &str, bytes_max: usize) -> RemoteResult<Option<Vec<u8>>> {
         let found = self.count(0).get(key, bytes_max)?;
         self.received.fetch_add(found.as_ref().map_or(0, Vec::len) as u64, Ordering::Relaxed);
@@ -140,6 +145,10 @@ impl Bucket for Counted {
 
     fn size(&self, key: &str) -> RemoteResult<Option<u64>> {
         self.count(0).size(key)
+    }
+
+    fn stored_bytes(&self, bytes: u64) -> u64 {
+        self.bucket.stored_bytes(bytes)
     }
 
     fn remove(&self, key: &str) -> RemoteResult<()> {

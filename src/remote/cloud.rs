@@ -7,13 +7,15 @@ use std::time::Duration;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::aws::AmazonS3Builder;
 use object_store::azure::MicrosoftAzureBuilder;
+use object_store::client::{HttpError, HttpErrorKind};
 use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::path::Path;
 use object_store::{BackoffConfig, ClientOptions, Error, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, RetryConfig};
 use tokio::runtime::Runtime;
 
+use super::aws_profile::complete;
 use super::{Bucket, Creation, Environment, RemoteError, RemoteResult, Stored};
-use crate::limits::{REMOTE_RETRIES, REMOTE_TIMEOUT_MS};
+use crate::limits::{REMOTE_REPEAT_MS, REMOTE_REPEATS, REMOTE_RETRIES, REMOTE_TIMEOUT_MS};
 
 /// A bucket, or a prefix in one.
 pub struct Cloud {
@@ -30,6 +32,7 @@ impl Cloud {
         let prefix = rest.split_once('/').map_or(String::new(), |(_, prefix)| format!("{prefix}/"));
         // Whoever linked this library may have chosen another one; then that stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let environment = if address.starts_with("s3://") { &complete(environment)? } else { environment };
         let store = store(address, environment).map_err(|error| unusable(error.to_string()))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         Ok(Self { store, prefix, runtime: runtime.map_err(|error| unusable(error.to_string()))? })
@@ -39,9 +42,9 @@ impl Cloud {
         Path::from(format!("{}{key}", self.prefix))
     }
 
-    fn put_as(&self, key: &str, bytes: Vec<u8>, mode: PutMode) -> Result<(), Error> {
+    fn put_as(&self, key: &str, bytes: PutPayload, mode: PutMode) -> Result<(), Error> {
         let options = PutOptions { mode, ..PutOptions::default() };
-        self.runtime.block_on(self.store.put_opts(&self.path(key), PutPayload::from(bytes), options)).map(drop)
+        self.runtime.block_on(self.store.put_opts(&self.path(key), bytes, options)).map(drop)
     }
 
     async fn read(&self, key: &str, bytes_max: usize) -> Result<Vec<u8>, ReadError> {
@@ -60,6 +63,29 @@ impl Cloud {
         }
         Ok(bytes)
     }
+}
+
+/// Asks again, a few times, as long as it fails in a way that may pass.
+fn repeated<T, E>(ask: impl Fn() -> Result<T, E>, may_pass: impl Fn(&E) -> bool) -> Result<T, E> {
+    for _ in 0..REMOTE_REPEATS {
+        match ask() {
+            Err(error) if may_pass(&error) => std::thread::sleep(Duration::from_millis(REMOTE_REPEAT_MS)),
+            other => return other,
+        }
+    }
+    ask()
+}
+
+/// Whether an answer broke off. The library below does not ask again once one has begun.
+fn broke_off(error: &Error) -> bool {
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<HttpError>() {
+            return !matches!(error.kind(), HttpErrorKind::Connect | HttpErrorKind::Timeout);
+        }
+        source = error.source();
+    }
+    false
 }
 
 enum ReadError {
@@ -121,7 +147,8 @@ fn failure(action: &'static str, key: &str, error: &Error) -> RemoteError {
 
 impl Bucket for Cloud {
     fn get(&self, key: &str, bytes_max: usize) -> RemoteResult<Option<Vec<u8>>> {
-        match self.runtime.block_on(self.read(key, bytes_max)) {
+        let read = || self.runtime.block_on(self.read(key, bytes_max));
+        match repeated(read, |error| matches!(error, ReadError::Store(error) if broke_off(error))) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(ReadError::Store(Error::NotFound { .. })) => Ok(None),
             Err(ReadError::Store(error)) => Err(failure("read", key, &error)),
@@ -130,7 +157,7 @@ impl Bucket for Cloud {
     }
 
     fn create(&self, key: &str, bytes: &[u8]) -> RemoteResult<Creation> {
-        match self.put_as(key, bytes.to_vec(), PutMode::Create) {
+        match self.put_as(key, PutPayload::from(bytes.to_vec()), PutMode::Create) {
             Ok(()) => Ok(Creation::Created),
             Err(Error::AlreadyExists { .. } | Error::Precondition { .. }) => Ok(Creation::Exists),
             Err(error) => Err(failure("create", key, &error)),
@@ -138,7 +165,10 @@ impl Bucket for Cloud {
     }
 
     fn put(&self, key: &str, bytes: Vec<u8>) -> RemoteResult<()> {
-        self.put_as(key, bytes, PutMode::Overwrite).map_err(|error| failure("write", key, &error))
+        // Without a condition, so that a refusal for one can only mean that somebody writes the same at the same time.
+        let may_pass = |error: &Error| matches!(error, Error::AlreadyExists { .. } | Error::Precondition { .. }) || broke_off(error);
+        let bytes = PutPayload::from(bytes);
+        repeated(|| self.put_as(key, bytes.clone(), PutMode::Overwrite), may_pass).map_err(|error| failure("write", key, &error))
     }
 
     fn size(&self, key: &str) -> RemoteResult<Option<u64>> {
@@ -153,7 +183,7 @@ impl Bucket for Cloud {
     }
 
     fn look(&self, key: &str) -> RemoteResult<Option<Stored>> {
-        match self.runtime.block_on(self.store.head(&self.path(key))) {
+        match repeated(|| self.runtime.block_on(self.store.head(&self.path(key))), broke_off) {
             Ok(meta) => {
                 let written_ms = meta.last_modified.timestamp_millis();
                 Ok(Some(Stored { name: key.to_owned(), bytes: meta.size, written_ms }))
@@ -180,7 +210,7 @@ impl Bucket for Cloud {
 
     fn get_range(&self, key: &str, range: Range<u64>, _: usize) -> RemoteResult<Option<Vec<u8>>> {
         let wanted = range.end.saturating_sub(range.start);
-        match self.runtime.block_on(self.store.get_range(&self.path(key), range)) {
+        match repeated(|| self.runtime.block_on(self.store.get_range(&self.path(key), range.clone())), broke_off) {
             Ok(bytes) if bytes.len() as u64 == wanted => Ok(Some(bytes.to_vec())),
             Ok(_) => Err(RemoteError::Damaged { key: key.to_owned(), why: "it is shorter than it was".to_owned() }),
             Err(Error::NotFound { .. }) => Ok(None),

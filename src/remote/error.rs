@@ -17,6 +17,14 @@ pub enum RemoteError {
         /// What is wrong.
         why: String,
     },
+    /// A profile of Amazon's tools cannot be used.
+    #[error("the AWS profile {name:?} cannot be used: {why}")]
+    Profile {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
     /// This program was built without what the address needs.
     #[error("this program was built without remotes in object storage; only file:// is in it")]
     NotBuilt,
@@ -84,6 +92,36 @@ pub enum RemoteError {
     /// Two could create the same key: with this storage the work of one machine would overwrite that of another.
     #[error("the storage creates what is there already, so two machines would overwrite each other's versions")]
     IgnoresConditions,
+    /// What lies there is encrypted, and nothing here opens it.
+    #[error("{url} is encrypted, and this machine has no key for it")]
+    KeyNeeded {
+        /// Where it is.
+        url: String,
+    },
+    /// A history would begin outside of this machine, and nobody said whether it is to be encrypted.
+    #[error("nobody said whether the history at {url} is to be encrypted; nothing was done")]
+    EncryptionUndecided {
+        /// Where it would be.
+        url: String,
+    },
+    /// What was given does not open the remote.
+    #[error("the passphrase, key file or recovery code is not the one of the remote")]
+    WrongKey,
+    /// What was written down is not what was printed.
+    #[error("the recovery code is mistyped: a letter is wrong or missing")]
+    RecoveryCode,
+    /// A key cannot be derived from a passphrase on this machine.
+    #[error("cannot derive the key of the remote: {why}")]
+    KeyDerivation {
+        /// What was said.
+        why: String,
+    },
+    /// The remote is said to be encrypted, and is not.
+    #[error("the history at the remote is not encrypted")]
+    NotEncrypted,
+    /// The remote is not said to be encrypted, and is.
+    #[error("the history at the remote is encrypted")]
+    Encrypted,
     /// What was sent may have been collected before it could be named.
     #[error("sending took longer than the remote keeps what is in no log entry yet")]
     TooSlow,

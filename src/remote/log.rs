@@ -1,12 +1,15 @@
 //! The log of a remote: reading its entries one behind the other, and appending to it as the only one of all who try.
 
+use std::sync::Arc;
+
 use super::bucket::{Counted, Traffic};
 use super::probe::random;
+use super::seal::{Seal, Sealed};
 use super::{Bucket, Creation, RemoteError, RemoteResult};
 use crate::format::record::Record;
-use crate::format::remote::{PackRef, RemoteEntry, RepositoryId, decode_remote, encode_remote};
+use crate::format::remote::{PackRef, RemoteEntry, RemoteFormat, RepositoryId};
 use crate::id::ObjectId;
-use crate::limits::{REMOTE_ENTRY_BYTES_MAX, REMOTE_TRANSFERS};
+use crate::limits::{REMOTE_ENTRY_BYTES_MAX, REMOTE_REPEATS, REMOTE_TRANSFERS};
 
 const FORMAT: &str = "format";
 const FORMAT_BYTES_MAX: usize = 1024;
@@ -49,42 +52,49 @@ pub enum Appended {
 
 /// What lies in a bucket.
 pub struct Remote {
-    pub(super) bucket: Counted,
+    /// The storage as it is used: contents and names as they are before they are sealed.
+    pub(super) bucket: Box<dyn Bucket>,
+    counted: Arc<Counted>,
     repository: RepositoryId,
+    is_sealed: bool,
 }
 
 impl Remote {
     /// The history in a bucket, as it was known before. Costs no request.
     pub fn known(bucket: Box<dyn Bucket>, repository: RepositoryId) -> Self {
-        Self { bucket: Counted::new(bucket), repository }
+        let counted = Arc::new(Counted::new(bucket));
+        Self { bucket: Box::new(Arc::clone(&counted)), counted, repository, is_sealed: false }
+    }
+
+    /// The same, sealed.
+    pub fn sealed(self, seal: Seal) -> Self {
+        Self { bucket: Box::new(Sealed::new(Arc::clone(&self.counted), seal)), is_sealed: true, ..self }
     }
 
     /// What was asked of its storage.
     pub fn traffic(&self) -> Traffic {
-        self.bucket.traffic()
+        self.counted.traffic()
     }
 
-    /// The history in a bucket.
-    ///
-    /// # Errors
-    /// [`RemoteError::Empty`] when there is none.
-    pub fn find(bucket: Box<dyn Bucket>) -> RemoteResult<Self> {
-        let bytes = bucket.get(FORMAT, FORMAT_BYTES_MAX)?.ok_or(RemoteError::Empty)?;
-        let repository = decode_remote(&bytes).map_err(|error| RemoteError::format(FORMAT, &error))?;
-        Ok(Self::known(bucket, repository))
+    /// What history is in a bucket, if there is one.
+    pub fn look(bucket: &dyn Bucket) -> RemoteResult<Option<RemoteFormat>> {
+        let bytes = bucket.get(FORMAT, FORMAT_BYTES_MAX)?;
+        bytes.map(|bytes| RemoteFormat::decode(&bytes).map_err(|error| RemoteError::format(FORMAT, &error))).transpose()
     }
 
-    /// The history in a bucket; one is begun where there is none.
-    pub fn find_or_found(bucket: Box<dyn Bucket>) -> RemoteResult<Self> {
-        if bucket.get(FORMAT, FORMAT_BYTES_MAX)?.is_none() {
+    /// Begins a history in a bucket. Gives the one that is there: of all who begin one at once, one succeeds.
+    pub fn found(bucket: &dyn Bucket, format: &RemoteFormat) -> RemoteResult<RemoteFormat> {
+        match bucket.create(FORMAT, &format.encode()) {
+            Err(error) if !error.is_ambiguous() => Err(error),
             // Whether we or somebody else made it, it is read back.
-            match bucket.create(FORMAT, &encode_remote(RepositoryId(random()))) {
-                Ok(_) => {}
-                Err(error) if error.is_ambiguous() && bucket.get(FORMAT, FORMAT_BYTES_MAX)?.is_some() => {}
-                Err(error) => return Err(error),
-            }
+            Err(error) => Self::look(bucket)?.ok_or(error),
+            Ok(_) => Self::look(bucket)?.ok_or(RemoteError::Empty),
         }
-        Self::find(bucket)
+    }
+
+    /// A new repository, not encrypted yet.
+    pub fn new_format() -> RemoteFormat {
+        RemoteFormat { repository: RepositoryId(random()), key: None }
     }
 
     /// The repository's id.
@@ -94,7 +104,7 @@ impl Remote {
 
     /// The storage.
     pub fn bucket(&self) -> &dyn Bucket {
-        &self.bucket
+        &*self.bucket
     }
 
     /// Checks that the log still has what was seen of it, so that nothing of it was hidden or rewritten. One request.
@@ -103,13 +113,22 @@ impl Remote {
     /// [`RemoteError::Rewritten`], [`RemoteError::OtherRepository`].
     pub fn check_seen(&self, seen: &Seen) -> RemoteResult<()> {
         if seen.number == 0 {
-            let bytes = self.bucket.get(FORMAT, FORMAT_BYTES_MAX)?.ok_or(RemoteError::Empty)?;
-            let found = decode_remote(&bytes).map_err(|error| RemoteError::format(FORMAT, &error))?;
-            let is_ours = found == self.repository;
-            return if is_ours { Ok(()) } else { Err(RemoteError::OtherRepository { expected: self.repository, found }) };
+            return self.check_format();
         }
         let found = self.bucket.get(&key_of(seen.number), REMOTE_ENTRY_BYTES_MAX)?.map(|bytes| RemoteEntry::id_of(&bytes));
         if found == Some(seen.id) { Ok(()) } else { Err(RemoteError::Rewritten { number: seen.number, seen: seen.id, found }) }
+    }
+
+    fn check_format(&self) -> RemoteResult<()> {
+        let format = Self::look(&*self.bucket)?.ok_or(RemoteError::Empty)?;
+        match (format.key.is_some(), self.is_sealed) {
+            _ if format.repository != self.repository => {
+                Err(RemoteError::OtherRepository { expected: self.repository, found: format.repository })
+            }
+            (false, true) => Err(RemoteError::NotEncrypted),
+            (true, false) => Err(RemoteError::Encrypted),
+            _ => Ok(()),
+        }
     }
 
     /// At most `entries_max` entries behind what was seen, and at least one if there is one; each is held against the one before it.
@@ -178,18 +197,30 @@ impl Remote {
         let number = seen.number + 1;
         let entry = RemoteEntry { repository: self.repository, number, previous: seen.id, nonce: random(), records, packs, catalogs };
         let (key, bytes) = (key_of(number), entry.encode());
-        let is_created = match self.bucket.create(&key, &bytes) {
-            Ok(creation) => creation == Creation::Created,
-            // It may have been made by this very request, or by one that was repeated below us.
-            Err(error) if error.is_ambiguous() => match self.bucket.get(&key, REMOTE_ENTRY_BYTES_MAX)? {
-                None => return Err(error),
-                Some(found) => found == bytes,
-            },
-            Err(error) => return Err(error),
-        };
-        let is_ours = is_created || self.bucket.get(&key, REMOTE_ENTRY_BYTES_MAX)?.is_some_and(|found| found == bytes);
+        let is_ours = self.create(&key, &bytes)?;
         let seen = Seen { number, id: RemoteEntry::id_of(&bytes), record_sequence: last.0, record_id: last.1 };
         Ok(if is_ours { Appended::Done(seen) } else { Appended::Taken })
+    }
+}
+
+impl Remote {
+    /// Creates an object that no other writer makes with the same bytes; whether it is the one that is there. What was asked may be
+    /// carried out late or twice: that changes nothing, so it may be asked again.
+    fn create(&self, key: &str, bytes: &[u8]) -> RemoteResult<bool> {
+        for repeat in 0.. {
+            match self.bucket.create(key, bytes) {
+                Ok(Creation::Created) => break,
+                // It may have been made by this very request, or by one that was repeated below us.
+                Ok(Creation::Exists) => return Ok(self.bucket.get(key, REMOTE_ENTRY_BYTES_MAX)?.is_some_and(|found| found == bytes)),
+                Err(error) if error.is_ambiguous() => match self.bucket.get(key, REMOTE_ENTRY_BYTES_MAX)? {
+                    Some(found) => return Ok(found == bytes),
+                    None if repeat < REMOTE_REPEATS => {}
+                    None => return Err(error),
+                },
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(true)
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use super::{Bucket, Remote, RemoteError, RemoteResult, Stored};
+use super::{Remote, RemoteError, RemoteResult, Stored};
 use crate::disk::{Dir, TempFile};
 use crate::format::catalog::Catalog;
 use crate::format::pack::pack_id;
@@ -17,7 +17,8 @@ impl Remote {
     pub fn put_pack(&self, bytes: Vec<u8>, objects: u64, fresh_since_ms: i64) -> RemoteResult<PackRef> {
         let pack = PackRef { id: pack_id(&bytes), bytes: bytes.len() as u64, objects };
         let key = key_of(&pack);
-        let is_fresh = |stored: Stored| stored.bytes == pack.bytes && stored.written_ms >= fresh_since_ms;
+        let length = self.bucket.stored_bytes(pack.bytes);
+        let is_fresh = |stored: Stored| stored.bytes == length && stored.written_ms >= fresh_since_ms;
         let is_there = bytes.len() >= PACK_LOOK_FIRST_BYTES && self.bucket.look(&key)?.is_some_and(is_fresh);
         if !is_there {
             self.bucket.put(&key, bytes)?;

@@ -2,7 +2,7 @@
 //! entries in its bundles are held against their chain, and packs against their ids, as if they had been fetched one by one.
 
 use super::packs::key_of;
-use super::{Bucket, Creation, Found, Remote, RemoteError, RemoteResult, Seen, Stored};
+use super::{Creation, Found, Remote, RemoteError, RemoteResult, Seen, Stored};
 use crate::format::summary::{Summary, decode_bundle};
 use crate::limits::{REMOTE_ENTRY_BYTES_MAX, REMOTE_ROUND_ENTRIES, SUMMARY_FROM_ENTRIES};
 

@@ -78,6 +78,19 @@ fn record(seen: &Seen, pin: u64) -> Record {
     Record { sequence: seen.record_sequence + 1, previous: seen.record_id, created_ms: 1, body }
 }
 
+fn find(bucket: Box<dyn Bucket>) -> RemoteResult<Remote> {
+    let format = Remote::look(&*bucket)?.ok_or(RemoteError::Empty)?;
+    Ok(Remote::known(bucket, format.repository))
+}
+
+fn find_or_found(bucket: Box<dyn Bucket>) -> RemoteResult<Remote> {
+    let format = match Remote::look(&*bucket)? {
+        Some(format) => format,
+        None => Remote::found(&*bucket, &Remote::new_format())?,
+    };
+    Ok(Remote::known(bucket, format.repository))
+}
+
 /// Appends one record behind whatever is there, as a client does it; how often others were faster.
 fn append_behind_all(remote: &Remote, seen: &mut Seen, pin: u64) -> u64 {
     for lost in 0.. {
@@ -100,11 +113,11 @@ fn append_behind_all(remote: &Remote, seen: &mut Seen, pin: u64) -> u64 {
 fn of_all_who_append_at_once_exactly_one_gets_each_place() {
     for writers in [2u64, 8, 32] {
         let folder = tempfile::tempdir().unwrap();
-        Remote::find_or_found(Box::new(directory(&folder))).unwrap();
+        find_or_found(Box::new(directory(&folder))).unwrap();
         const ROUNDS: u64 = 6;
         std::thread::scope(|scope| {
             for writer in 0..writers {
-                let remote = Remote::find(Box::new(directory(&folder))).unwrap();
+                let remote = find(Box::new(directory(&folder))).unwrap();
                 scope.spawn(move || {
                     let mut seen = Seen::NOTHING;
                     for round in 0..ROUNDS {
@@ -113,7 +126,7 @@ fn of_all_who_append_at_once_exactly_one_gets_each_place() {
                 });
             }
         });
-        let remote = Remote::find(Box::new(directory(&folder))).unwrap();
+        let remote = find(Box::new(directory(&folder))).unwrap();
         let all = remote.behind(&Seen::NOTHING, 10_000).unwrap();
         let mut pins: Vec<u64> = all.iter().flat_map(|found| found.entry.records[0].body.named_versions()).map(|number| number.0).collect();
         assert_eq!(pins.len() as u64, writers * ROUNDS);
@@ -133,8 +146,8 @@ fn a_fault_at_any_request_is_an_error_or_leaves_exactly_one_entry() {
             let folder = tempfile::tempdir().unwrap();
             let faulty = || Box::new(Faulty { bucket: directory(&folder), fault, at, requests: AtomicU64::new(0) });
             let append = |remote: Remote| remote.append(&Seen::NOTHING, vec![record(&Seen::NOTHING, 1)], (Vec::new(), Vec::new()));
-            let first = Remote::find_or_found(faulty()).and_then(append);
-            let there = Remote::find_or_found(Box::new(directory(&folder))).unwrap().behind(&Seen::NOTHING, 10).unwrap();
+            let first = find_or_found(faulty()).and_then(append);
+            let there = find_or_found(Box::new(directory(&folder))).unwrap().behind(&Seen::NOTHING, 10).unwrap();
             match first {
                 Ok(Appended::Done(seen)) => assert_eq!((there.len(), there[0].seen), (1, seen), "{fault:?} at {at}"),
                 Ok(Appended::Taken) => panic!("{fault:?} at {at}: nobody else was there"),
@@ -210,14 +223,14 @@ fn storage_that_lies_is_found_out_by_the_probe() {
         let liar = Liar { bucket: directory(&folder), lie, created: Mutex::default(), told: AtomicBool::new(false) };
         assert!(matches!(probe(&liar), Err(RemoteError::IgnoresConditions)), "{lie:?}");
         let probed = liar.created.lock().unwrap().clone();
-        assert!(probed.iter().all(|key| directory(&folder).size(key).unwrap().is_none()), "{lie:?} leaves {probed:?}");
+        assert!(probed.iter().all(|key| directory(&folder).get(key, 16).unwrap().is_none()), "{lie:?} leaves {probed:?}");
     }
 }
 
 #[test]
 fn a_log_that_goes_back_or_belongs_to_somebody_else_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let remote = Remote::find_or_found(Box::new(directory(&folder))).unwrap();
+    let remote = find_or_found(Box::new(directory(&folder))).unwrap();
     let mut seen = Seen::NOTHING;
     append_behind_all(&remote, &mut seen, 1);
     append_behind_all(&remote, &mut seen, 2);
@@ -230,7 +243,7 @@ fn a_log_that_goes_back_or_belongs_to_somebody_else_is_refused() {
     directory(&folder).create(last, &other.encode()).unwrap();
     assert!(matches!(remote.check_seen(&seen), Err(RemoteError::Rewritten { found: Some(_), .. })));
     let elsewhere = tempfile::tempdir().unwrap();
-    let theirs = Remote::find_or_found(Box::new(directory(&elsewhere))).unwrap();
+    let theirs = find_or_found(Box::new(directory(&elsewhere))).unwrap();
     let mistaken = Remote::known(Box::new(directory(&elsewhere)), remote.repository());
     assert!(matches!(mistaken.check_seen(&Seen::NOTHING), Err(RemoteError::OtherRepository { .. })));
     append_behind_all(&theirs, &mut Seen::NOTHING.clone(), 1);
@@ -240,7 +253,7 @@ fn a_log_that_goes_back_or_belongs_to_somebody_else_is_refused() {
 #[test]
 fn entries_out_of_their_place_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let remote = Remote::find_or_found(Box::new(directory(&folder))).unwrap();
+    let remote = find_or_found(Box::new(directory(&folder))).unwrap();
     let good = RemoteEntry {
         repository: remote.repository(),
         number: 1,
@@ -273,7 +286,7 @@ fn packs_that_are_not_what_their_names_say_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let tmp = tempfile::tempdir().unwrap();
     let tmp = crate::disk::Dir::open(tmp.path(), crate::disk::RootOf::UserPath).unwrap();
-    let remote = Remote::find_or_found(Box::new(directory(&folder))).unwrap();
+    let remote = find_or_found(Box::new(directory(&folder))).unwrap();
     let pack = remote.put_pack(b"the bytes of a pack".to_vec(), 1, 0).unwrap();
     assert!(remote.get_pack(&pack, &tmp).is_ok());
     let never = AtomicBool::new(false);

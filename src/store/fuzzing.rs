@@ -1,6 +1,7 @@
 //! Checks for the fuzzer: payloads, segments and packs that nobody vouches for.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use super::codec::{Decoder, Encoded, Encoder, Inflater};
@@ -90,8 +91,9 @@ pub(crate) fn pack_taken_in(bytes: &[u8]) {
         let store = scratch.empty_store();
         let mut file = store.tmp().temp_file().expect("the folder is ours");
         file.write(&pack).expect("the folder is ours");
-        let mut incoming = Incoming::new(&store).expect("there is memory for it");
-        let taken = incoming.add(file).and_then(|()| incoming.check_large());
+        let mut incoming = Incoming::new(&store, HashSet::new()).expect("there is memory for it");
+        let nowhere = |_: &ObjectId| false;
+        let taken = incoming.add(file, &nowhere).and_then(|_| incoming.check_large(&nowhere));
         if taken.is_ok() {
             let batch = store.batch().expect("the folder is ours");
             incoming.fill(&batch).expect("it was checked");

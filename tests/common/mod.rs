@@ -5,6 +5,7 @@
 
 pub mod contract;
 pub mod far;
+pub mod fault_proxy;
 pub mod files;
 pub mod grow;
 pub mod history;

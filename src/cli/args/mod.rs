@@ -27,7 +27,10 @@ pub use past::{BlameArgs, CatArgs, LogArgs, LsArgs, ShowVersionArgs, TreeArgs};
 pub use run::{AtArgs, BisectArgs, command_line};
 pub use search::{GrepArgs, WhenArgs};
 pub use shell::{CompletionArgs, ManArgs, Shell};
-pub use sync::{FetchArgs, PullArgs, RemoteAddArgs, RemoteAutoArgs, RemoteCheckArgs, RemoteCommand, RemoteRemoveArgs, Switch, SyncArgs};
+pub use sync::{
+    FetchArgs, KeyArgs, PullArgs, RemoteAddArgs, RemoteAutoArgs, RemoteCheckArgs, RemoteCommand, RemoteKeyChangeArgs, RemoteKeyCommand,
+    RemoteKeyShowArgs, RemoteRemoveArgs, Switch, SyncArgs,
+};
 pub use transfer::{DrillArgs, ExportCommand, ExportGitArgs, ExportTarArgs, ImportCommand, ImportGitArgs};
 pub use upkeep::{BudgetArgs, BudgetSize, DuArgs, DuBy, PurgeArgs};
 pub use value::{RevisionPath, looks_like_version};
@@ -56,7 +59,9 @@ Exit codes:
 Environment:
   LUA_AUTHOR        who makes versions, unless --by says it (else the user's name)
   LUA_TRIGGERED_BY  what triggers pushes, unless --triggered-by says it
-  AWS_*, GOOGLE_*, AZURE_*  credentials and settings for remotes
+  AWS_*, GOOGLE_*, AZURE_*  credentials and settings for remotes; else the files of the providers' tools
+  LUA_REMOTE_PASSPHRASE  opens encrypted remotes, before any key that this machine keeps
+  LUA_REMOTE_NEW_PASSPHRASE  what `remote key change` changes it to
   PAGER, NO_COLOR, COLUMNS, TZ  as everywhere
   LUA_TEST_NOW_MS   for tests: fixes the clock, in milliseconds since 1970";
 
@@ -119,7 +124,7 @@ pub enum Command {
     Purge(PurgeArgs),
     Budget(BudgetArgs),
     Du(DuArgs),
-    /// Share the history with other machines: add, list, remove, check remotes
+    /// Share the history with other machines: add, list, remove, check remotes, keys
     #[command(subcommand)]
     Remote(RemoteCommand),
     Sync(SyncArgs),

@@ -1,9 +1,11 @@
 //! Arguments of the commands about remotes.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use lua_store::ops::Revision;
 
-use super::value::parse_revision;
+use super::value::{parse_rate, parse_revision};
 
 /// `remote …`
 #[derive(Debug, Subcommand)]
@@ -13,7 +15,37 @@ pub enum RemoteCommand {
     List,
     Remove(RemoteRemoveArgs),
     Check(RemoteCheckArgs),
+    /// Change what opens an encrypted remote, or show its recovery code
+    #[command(subcommand)]
+    Key(RemoteKeyCommand),
     Auto(RemoteAutoArgs),
+}
+
+/// `remote key …`
+#[derive(Debug, Subcommand)]
+pub enum RemoteKeyCommand {
+    Change(RemoteKeyChangeArgs),
+    Show(RemoteKeyShowArgs),
+}
+
+/// Give an encrypted remote another passphrase; the former one opens nothing any more
+///
+/// Only the key is wrapped anew, nothing is sent again, and the recovery code stays. Whoever has opened the remote before has the key.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  {lua} remote key change\n  LUA_REMOTE_NEW_PASSPHRASE=… {lua} remote key change nas")]
+pub struct RemoteKeyChangeArgs {
+    /// The remote; else the only one, or origin
+    pub name: Option<String>,
+    /// What is in FILE becomes the passphrase; else LUA_REMOTE_NEW_PASSPHRASE, else it is asked for
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+}
+
+/// Show the recovery code of an encrypted remote, which opens it without a passphrase
+#[derive(Debug, Args)]
+pub struct RemoteKeyShowArgs {
+    /// The remote; else the only one, or origin
+    pub name: Option<String>,
 }
 
 /// Whether a push is followed by a sync, in the background
@@ -29,6 +61,17 @@ pub struct RemoteAutoArgs {
     pub name: Option<String>,
 }
 
+/// What opens an encrypted remote.
+#[derive(Debug, Default, Args)]
+pub struct KeyArgs {
+    /// What is in FILE opens the remote; else LUA_REMOTE_PASSPHRASE, else the key that this machine keeps, else it is asked for
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
+    /// Open an encrypted remote with its recovery code, which is asked for, or read from standard input
+    #[arg(long, conflicts_with = "key_file")]
+    pub recovery_code: bool,
+}
+
 /// A setting with two states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Switch {
@@ -38,12 +81,14 @@ pub enum Switch {
 
 /// Share the history with a remote: a bucket, or a directory
 ///
-/// A history that is there is joined; where there is none one begins. Credentials come from where the provider's own tools have them
-/// in the environment (AWS_*, GOOGLE_*, AZURE_*); none are kept. It is tried whether the storage keeps two writers apart. What is sent
-/// is not encrypted.
+/// A history that is there is joined; where there is none one begins. Credentials come from where the provider's own tools have
+/// them: AWS_* and the profiles in ~/.aws (AWS_PROFILE), GOOGLE_* and gcloud's file for applications, AZURE_*; none are kept. It is tried whether the storage keeps two writers apart.
+///
+/// A new history is encrypted with --encrypt: contents, names, messages and ids are sealed under a passphrase, and a recovery code is
+/// printed. In a directory it is not unless that is asked for; for other storage it must be said.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  {lua} remote add s3://bucket/site\n  {lua} remote add nas file:///mnt/nas/histories/site\n  AWS_ENDPOINT=http://127.0.0.1:9000 AWS_ALLOW_HTTP=true {lua} remote add s3://bucket"
+    after_help = "Examples:\n  {lua} remote add s3://bucket/site --encrypt\n  {lua} remote add nas file:///mnt/nas/histories/site\n  AWS_ENDPOINT=http://127.0.0.1:9000 AWS_ALLOW_HTTP=true {lua} remote add s3://bucket"
 )]
 pub struct RemoteAddArgs {
     /// NAME and URL, or only the URL: s3://BUCKET/PREFIX, gs://…, az://…, file:///DIR; the name is origin then
@@ -52,6 +97,14 @@ pub struct RemoteAddArgs {
     /// Take storage that lets two machines overwrite each other's versions; only one machine may ever write to it
     #[arg(long)]
     pub single_writer: bool,
+    /// Encrypt the history that begins there, with a passphrase that is asked for, or LUA_REMOTE_PASSPHRASE, or a key file
+    #[arg(long)]
+    pub encrypt: bool,
+    /// Send the history that begins there as it is
+    #[arg(long, conflicts_with = "encrypt")]
+    pub no_encrypt: bool,
+    #[command(flatten)]
+    pub key: KeyArgs,
 }
 
 /// Forget a remote; what lies there stays
@@ -72,6 +125,8 @@ pub struct RemoteCheckArgs {
     /// Agree that this machine talks to it: needed once for a remote that came with a copied workspace
     #[arg(long)]
     pub agree: bool,
+    #[command(flatten)]
+    pub key: KeyArgs,
 }
 
 /// Exchange versions with a remote, both ways
@@ -79,7 +134,9 @@ pub struct RemoteCheckArgs {
 /// Others' versions come first. Versions that only this machine has are sent, and get other numbers if others were faster; each is
 /// named. Without --pull no file of the workspace is touched.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  {lua} sync\n  {lua} sync --check || echo \"something is not shared\"\n  {lua} sync --pull --force")]
+#[command(
+    after_help = "Examples:\n  {lua} sync\n  {lua} sync --check || echo \"something is not shared\"\n  {lua} sync --pull --force\n  {lua} sync --limit 2MB/s"
+)]
 pub struct SyncArgs {
     /// Only send; others' versions come all the same, because numbers depend on them
     #[arg(long, conflicts_with = "pull")]
@@ -99,6 +156,9 @@ pub struct SyncArgs {
     /// The remote; else the only one, or origin
     #[arg(long, value_name = "NAME")]
     pub remote: Option<String>,
+    /// Send and receive at most so many bytes in a second on average, as in 500kB/s
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub limit: Option<u64>,
     /// Who changes the workspace
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,
@@ -122,6 +182,9 @@ pub struct PullArgs {
     /// The remote; else the only one, or origin
     #[arg(long, value_name = "NAME")]
     pub remote: Option<String>,
+    /// Send and receive at most so many bytes in a second on average, as in 500kB/s
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub limit: Option<u64>,
     /// Who changes the workspace
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,
@@ -143,4 +206,7 @@ pub struct FetchArgs {
     /// The remote; else the only one, or origin
     #[arg(long, value_name = "NAME")]
     pub remote: Option<String>,
+    /// Send and receive at most so many bytes in a second on average, as in 500kB/s
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub limit: Option<u64>,
 }

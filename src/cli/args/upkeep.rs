@@ -4,6 +4,8 @@ use std::ffi::OsString;
 
 use clap::{Args, ValueEnum};
 
+use super::value::parse_bytes;
+
 /// Remove the contents of paths from every version: a key that should never have been recorded
 ///
 /// All contents that the paths ever had go, also where the same bytes stand under other names. The versions stay and say what is missing.
@@ -76,22 +78,7 @@ fn parse_budget(text: &str) -> Result<BudgetSize, &'static str> {
     if text.eq_ignore_ascii_case("none") {
         return Ok(BudgetSize::None);
     }
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let unit: u64 = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" | "kb" => 1000,
-        "kib" => 1 << 10,
-        "m" | "mb" => 1_000_000,
-        "mib" => 1 << 20,
-        "g" | "gb" => 1_000_000_000,
-        "gib" => 1 << 30,
-        "t" | "tb" => 1_000_000_000_000,
-        "tib" => 1 << 40,
-        _ => return Err(MALFORMED),
-    };
-    let number: u64 = number.parse().map_err(|_| MALFORMED)?;
-    number.checked_mul(unit).filter(|bytes| *bytes > 0).map(BudgetSize::Bytes).ok_or(MALFORMED)
+    parse_bytes(text).map(BudgetSize::Bytes).ok_or(MALFORMED)
 }
 
 #[cfg(test)]
@@ -99,13 +86,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_have_units() {
-        for (text, bytes) in [("1", 1), ("500MB", 500_000_000), ("2 GiB", 2 << 30), ("7k", 7000), ("3tib", 3 << 40)] {
-            assert_eq!(parse_budget(text), Ok(BudgetSize::Bytes(bytes)), "{text}");
-        }
+    fn a_budget_is_a_size_or_none() {
+        assert_eq!(parse_budget("500MB"), Ok(BudgetSize::Bytes(500_000_000)));
         assert_eq!(parse_budget("None"), Ok(BudgetSize::None));
-        for text in ["", "MB", "-1", "0", "1.5GB", "5 apples", "99999999999999999999", "18446744073709551615k"] {
-            assert!(parse_budget(text).is_err(), "{text}");
-        }
+        assert!(parse_budget("5 apples").is_err());
     }
 }

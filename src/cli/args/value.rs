@@ -43,6 +43,31 @@ pub fn parse_span(text: &str) -> Result<KeepSpan, &'static str> {
     if span == KeepSpan::default() { Err(MALFORMED) } else { Ok(span) }
 }
 
+/// A number of bytes such as 500MB or 2 GiB; at least one.
+pub fn parse_bytes(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let unit: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1000,
+        "kib" => 1 << 10,
+        "m" | "mb" => 1_000_000,
+        "mib" => 1 << 20,
+        "g" | "gb" => 1_000_000_000,
+        "gib" => 1 << 30,
+        "t" | "tb" => 1_000_000_000_000,
+        "tib" => 1 << 40,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit).filter(|bytes| *bytes > 0)
+}
+
+/// A number of bytes in a second, such as 2MB/s.
+pub fn parse_rate(text: &str) -> Result<u64, &'static str> {
+    let bytes = text.strip_suffix("/s").unwrap_or(text);
+    parse_bytes(bytes).ok_or("a rate is written as 500kB/s or 2MiB/s")
+}
+
 /// A path in a version as it is typed: `5:src/main.rs`. Bytes of a path that are no UTF-8 stay what they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RevisionPath {
@@ -111,6 +136,16 @@ mod tests {
         }
         assert_eq!((parse_count("7"), parse_count("unlimited")), (Ok(7), Ok(u64::MAX)));
         assert!(parse_count("-1").is_err());
+    }
+
+    #[test]
+    fn sizes_and_rates_have_units() {
+        for (text, bytes) in [("1", 1), ("500MB", 500_000_000), ("2 GiB", 2 << 30), ("7k", 7000), ("3tib", 3 << 40)] {
+            assert_eq!((parse_bytes(text), parse_rate(&format!("{text}/s"))), (Some(bytes), Ok(bytes)), "{text}");
+        }
+        for text in ["", "MB", "-1", "0", "1.5GB", "5 apples", "99999999999999999999", "18446744073709551615k"] {
+            assert!(parse_bytes(text).is_none() && parse_rate(text).is_err(), "{text}");
+        }
     }
 
     #[test]

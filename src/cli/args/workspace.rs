@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use lua_store::ops::{DiffForm, Revision};
 
+use super::KeyArgs;
 use super::value::parse_revision;
 
 /// Make a folder a workspace, with its history in .lua (a first push does it too)
@@ -26,6 +27,8 @@ pub struct InitArgs {
     /// Where a history is that is to be shared: s3://BUCKET/PREFIX, gs://…, az://…, file:///DIR
     #[arg(long, value_name = "URL", requires = "restore_sources")]
     pub remote: Option<String>,
+    #[command(flatten)]
+    pub key: KeyArgs,
     /// Take the folder even if it is /, a home folder or the root of a mount
     #[arg(long)]
     pub yes_this_root: bool,

@@ -1,7 +1,8 @@
 //! `gc`: give back the room of what no version reaches.
 
-use lua_store::ops::{self, GcOptions, RemoteGcOptions};
+use lua_store::ops::{self, GcOptions, RemoteAccess, RemoteGcOptions};
 
+use super::remote_key;
 use super::sync::access;
 use crate::cli::args::GcArgs;
 use crate::cli::exit::Exit;
@@ -26,7 +27,9 @@ pub fn gc(session: &Session, args: &GcArgs) -> Outcome {
 
 fn collect_remote(session: &Session, remote: Option<String>, args: &GcArgs) -> Outcome {
     let options = RemoteGcOptions { remote, dry_run: args.dry_run, grace_ms: i64::from(args.grace) * 3_600_000 };
-    let outcome = ops::remote_gc(&mut session.open()?, &options, &access(), session.host())?;
+    let mut workspace = session.open()?;
+    let collect = |access: &RemoteAccess| ops::remote_gc(&mut workspace, &options, access, session.host());
+    let outcome = remote_key::with_key(session, access(), collect)?;
     let elapsed = session.elapsed();
     session.answer(
         || json::remote::collected(&outcome, args.dry_run, elapsed),

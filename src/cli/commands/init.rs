@@ -4,8 +4,9 @@ use std::path::Path;
 
 use lua_store::ops::{self, InitOptions, RemoteAccess};
 
+use super::remote_key;
 use super::sync::access;
-use crate::cli::args::InitArgs;
+use crate::cli::args::{InitArgs, KeyArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Outcome;
 use crate::cli::session::Session;
@@ -16,7 +17,7 @@ pub fn init(session: &Session, args: InitArgs) -> Outcome {
     let store = args.store.map(|store| session.folder().join(store));
     let options = InitOptions { agent_id: args.agent_id, store, yes_this_root: args.yes_this_root, home: environment::home() };
     if let Some(url) = args.remote {
-        return restore_sources(session, &root, &options, &url);
+        return restore_sources(session, &root, &options, (&url, &args.key));
     }
     let outcome = ops::init(&root, &options, session.host())?;
     session.answer(|| json::workspace::init(&outcome), |page| render::init::put(page, &outcome))?;
@@ -24,12 +25,13 @@ pub fn init(session: &Session, args: InitArgs) -> Outcome {
 }
 
 /// Makes a folder a workspace with the history of a remote.
-fn restore_sources(session: &Session, root: &Path, options: &InitOptions, url: &str) -> Outcome {
+fn restore_sources(session: &Session, root: &Path, options: &InitOptions, (url, key): (&str, &KeyArgs)) -> Outcome {
     // Whoever types an address agrees to it.
-    let access = RemoteAccess { agrees: true, ..access() };
+    let access = RemoteAccess { agrees: true, keeps_key: true, secret: remote_key::given(key)?, ..access() };
     let url = if url.contains("://") { url.to_owned() } else { session.folder().join(url).to_string_lossy().into_owned() };
     let by = environment::author(None);
-    let (made, outcome, brought) = ops::restore_sources(root, options, &url, (&by, &access), session.host())?;
+    let (made, outcome, brought) =
+        remote_key::with_key(session, access, |access| ops::restore_sources(root, options, &url, (&by, access), session.host()))?;
     let elapsed = session.elapsed();
     session.answer(
         || json::sync::restored(&made, &outcome, brought.as_ref(), elapsed),

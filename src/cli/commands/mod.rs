@@ -22,6 +22,7 @@ mod promote;
 mod prune;
 mod purge;
 mod push;
+mod remote_key;
 mod restore;
 mod rollback;
 mod shell;

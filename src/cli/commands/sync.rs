@@ -2,17 +2,21 @@
 
 use lua_store::format::record::VersionNumber;
 use lua_store::ops::{
-    self, AddOptions, FetchWhat, OpsError, PullOptions, RemoteAccess, RevisionRange, SyncDirection, SyncOptions, SyncOutcome, Workspace,
+    self, AddOptions, FetchWhat, OpsError, PullOptions, RemoteAccess, RemoteSecret, RevisionRange, SyncDirection, SyncOptions, SyncOutcome,
+    Workspace,
 };
+use lua_store::remote::{Pace, RemoteError};
 use lua_store::store::StoreError;
 
+use super::remote_key;
 use crate::cli::args::{
-    FetchArgs, PullArgs, RemoteAddArgs, RemoteAutoArgs, RemoteCheckArgs, RemoteCommand, RemoteRemoveArgs, Switch, SyncArgs,
+    FetchArgs, PullArgs, RemoteAddArgs, RemoteAutoArgs, RemoteCheckArgs, RemoteCommand, RemoteKeyCommand, RemoteRemoveArgs, Switch,
+    SyncArgs,
 };
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::session::Session;
-use crate::cli::{background, environment, json, prompt, render};
+use crate::cli::{background, environment, json, prompt, render, signals};
 
 const DEFAULT_NAME: &str = "origin";
 
@@ -22,13 +26,23 @@ pub fn remote(session: &Session, command: RemoteCommand) -> Outcome {
         RemoteCommand::List => list(session),
         RemoteCommand::Remove(args) => remove(session, &args),
         RemoteCommand::Check(args) => check_remote(session, &args),
+        RemoteCommand::Key(RemoteKeyCommand::Change(args)) => remote_key::change(session, &args),
+        RemoteCommand::Key(RemoteKeyCommand::Show(args)) => remote_key::show(session, &args),
         RemoteCommand::Auto(args) => auto(session, &args),
     }
 }
 
 /// What is needed to reach remotes.
 pub fn access() -> RemoteAccess {
-    RemoteAccess { environment: environment::of_providers(), state_folder: environment::state_folder(), agrees: false }
+    let (environment, state_folder) = (environment::of_providers(), environment::state_folder());
+    let secret = environment::remote_passphrase().map(RemoteSecret::passphrase);
+    RemoteAccess { environment, state_folder, secret, ..RemoteAccess::default() }
+}
+
+/// As [`access`], and not faster than this.
+fn access_at(limit: Option<u64>) -> RemoteAccess {
+    let pace = limit.map(|bytes_per_second| Pace { bytes_per_second, hurry: &signals::CANCEL });
+    RemoteAccess { pace, ..access() }
 }
 
 fn add(session: &Session, args: RemoteAddArgs) -> Outcome {
@@ -37,9 +51,24 @@ fn add(session: &Session, args: RemoteAddArgs) -> Outcome {
     let (first, second) = (words.next().unwrap_or_default(), words.next());
     let (name, url) = second.map_or_else(|| (DEFAULT_NAME.to_owned(), first.clone()), |url| (first.clone(), url));
     let url = if url.contains("://") { url } else { session.folder().join(url).to_string_lossy().into_owned() };
-    let options = AddOptions { name, url, single_writer: args.single_writer, must_exist: false };
-    let row = ops::remote_add(&workspace, &options, &access(), session.host())?;
-    session.answer(|| json::sync::remote(&row), |page| render::sync::put_added(page, &row))?;
+    let encrypt = (args.encrypt || args.no_encrypt).then_some(args.encrypt);
+    let mut options = AddOptions { name, url, single_writer: args.single_writer, must_exist: false, encrypt };
+    let mut access = RemoteAccess { secret: remote_key::given(&args.key)?, ..access() };
+    if options.encrypt == Some(true) {
+        access.secret = remote_key::or_new(session, access.secret)?;
+    }
+    let add = |options: &AddOptions, access| {
+        remote_key::with_key(session, access, |access| ops::remote_add(&workspace, options, access, session.host()))
+    };
+    let outcome = match add(&options, access.clone()) {
+        Err(Failure::Ops(OpsError::Remote(RemoteError::EncryptionUndecided { .. }))) if prompt::can_ask(session) => {
+            options.encrypt = Some(prompt::confirm("Encrypt what is sent? Without it whoever reads the storage reads it all.").is_ok());
+            access.secret = if options.encrypt == Some(true) { remote_key::or_new(session, access.secret)? } else { access.secret };
+            add(&options, access)
+        }
+        other => other,
+    }?;
+    session.answer(|| json::sync::added(&outcome), |page| render::sync::put_added(page, &outcome))?;
     Ok(Exit::Done)
 }
 
@@ -56,8 +85,11 @@ fn remove(session: &Session, args: &RemoteRemoveArgs) -> Outcome {
 }
 
 fn check_remote(session: &Session, args: &RemoteCheckArgs) -> Outcome {
-    let access = RemoteAccess { agrees: args.agree, ..access() };
-    let report = ops::remote_check(&session.open()?, args.name.as_deref(), &access, session.host())?;
+    let secret = remote_key::given(&args.key)?;
+    let access = RemoteAccess { agrees: args.agree, keeps_key: true, secret, ..access() };
+    let workspace = session.open()?;
+    let report =
+        remote_key::with_key(session, access, |access| ops::remote_check(&workspace, args.name.as_deref(), access, session.host()))?;
     session.answer(|| json::sync::report(&report), |page| render::sync::put_report(page, &report))?;
     Ok(Exit::Done)
 }
@@ -89,16 +121,16 @@ pub fn sync(session: &Session, args: SyncArgs) -> Outcome {
         return drift(session, &args);
     }
     if args.pull {
-        return pull(session, PullArgs { version: None, force: args.force, remote: args.remote, by: args.by });
+        return pull(session, PullArgs { version: None, force: args.force, remote: args.remote, limit: args.limit, by: args.by });
     }
     let mut workspace = session.open()?;
     let options = SyncOptions { remote: args.remote, direction: SyncDirection::Both, join: args.force };
-    exchange(session, &mut workspace, &options)
+    exchange(session, &mut workspace, &options, args.limit)
 }
 
 /// Syncs and answers.
-fn exchange(session: &Session, workspace: &mut Workspace, options: &SyncOptions) -> Outcome {
-    let outcome = ops::sync(workspace, options, &access(), session.host())?;
+fn exchange(session: &Session, workspace: &mut Workspace, options: &SyncOptions, limit: Option<u64>) -> Outcome {
+    let outcome = remote_key::with_key(session, access_at(limit), |access| ops::sync(workspace, options, access, session.host()))?;
     answer(session, &outcome, None)
 }
 
@@ -113,7 +145,9 @@ fn answer(session: &Session, outcome: &SyncOutcome, brought: Option<&ops::BringO
 }
 
 fn drift(session: &Session, args: &SyncArgs) -> Outcome {
-    let drift = ops::sync_check(&mut session.open()?, args.remote.as_deref(), &access(), session.host())?;
+    let mut workspace = session.open()?;
+    let check = |access: &RemoteAccess| ops::sync_check(&mut workspace, args.remote.as_deref(), access, session.host());
+    let drift = remote_key::with_key(session, access(), check)?;
     session.answer(|| json::sync::drift(&drift, args.dry_run), |page| render::sync::put_drift(page, &drift))?;
     Ok(if args.check && !drift.is_none() { Exit::Failed } else { Exit::Done })
 }
@@ -124,19 +158,22 @@ pub fn pull(session: &Session, args: PullArgs) -> Outcome {
     if !args.force {
         prompt::confirm("Receive versions and bring one into the workspace, with what is unsaved recorded first?")?;
     }
-    let PullArgs { version, force, remote, by } = args;
+    let PullArgs { version, force, remote, limit, by } = args;
     let options = PullOptions { remote, version, by: environment::author(by), join: force };
-    let (outcome, brought) = ops::pull(&mut workspace, &options, &access(), session.host())?;
+    let (outcome, brought) =
+        remote_key::with_key(session, access_at(limit), |access| ops::pull(&mut workspace, &options, access, session.host()))?;
     answer(session, &outcome, brought.as_ref())
 }
 
 pub fn fetch(session: &Session, args: FetchArgs) -> Outcome {
     let mut workspace = session.open()?;
     let options = SyncOptions { remote: args.remote, direction: SyncDirection::Fetch, join: false };
-    let mut outcome = ops::sync(&mut workspace, &options, &access(), session.host())?;
+    let sync = |access: &RemoteAccess| ops::sync(&mut workspace, &options, access, session.host());
+    let mut outcome = remote_key::with_key(session, access_at(args.limit), sync)?;
     let numbers = args.versions.iter().map(|revision| workspace.resolve(revision)).collect::<Result<_, _>>()?;
     let what = if args.all { FetchWhat::All } else { FetchWhat::Versions(numbers, Vec::new()) };
-    let fetched = ops::fetch_contents(&mut workspace, &what, &access(), session.host())?;
+    let fetch = |access: &RemoteAccess| ops::fetch_contents(&mut workspace, &what, access, session.host());
+    let fetched = remote_key::with_key(session, access_at(args.limit), fetch)?;
     outcome.contents = fetched.contents;
     outcome.requests += fetched.requests;
     outcome.received_bytes += fetched.received_bytes;
@@ -152,7 +189,8 @@ pub fn bring_here(
 ) -> Result<(), Failure> {
     let patterns = patterns.iter().map(|pattern| pattern.as_ref().to_vec()).collect();
     let what = FetchWhat::Versions(versions.to_vec(), patterns);
-    let fetched = ops::fetch_contents(workspace, &what, &access(), session.host())?;
+    let fetch = |access: &RemoteAccess| ops::fetch_contents(workspace, &what, access, session.host());
+    let fetched = remote_key::with_key(session, access(), fetch)?;
     session.tell_in_words(render::sync::fetched_lines(&fetched));
     Ok(())
 }
@@ -185,14 +223,16 @@ pub fn bring_range_here(
 
 /// As [`bring_here`], for every version.
 pub fn bring_all_here(session: &Session, workspace: &mut Workspace) -> Result<(), Failure> {
-    let fetched = ops::fetch_contents(workspace, &FetchWhat::All, &access(), session.host())?;
+    let fetch = |access: &RemoteAccess| ops::fetch_contents(workspace, &FetchWhat::All, access, session.host());
+    let fetched = remote_key::with_key(session, access(), fetch)?;
     session.tell_in_words(render::sync::fetched_lines(&fetched));
     Ok(())
 }
 
 /// Sends what was just pushed. The version is recorded whatever comes of it.
 pub fn after_push(session: &Session, workspace: &mut Workspace) -> Result<SyncOutcome, Failure> {
-    let outcome = ops::sync(workspace, &SyncOptions::default(), &access(), session.host())?;
+    let sync = |access: &RemoteAccess| ops::sync(workspace, &SyncOptions::default(), access, session.host());
+    let outcome = remote_key::with_key(session, access(), sync)?;
     session.answer_in_words(|page| render::sync::put(page, &outcome, None, session.elapsed()))?;
     session.tell_in_words(render::sync::lines(&outcome, None));
     Ok(outcome)

@@ -1,7 +1,8 @@
 //! `verify` and `repair`: whether everything can be brought back.
 
-use lua_store::ops::{self, RemoteVerifyOptions, VerifyOptions};
+use lua_store::ops::{self, RemoteAccess, RemoteVerifyOptions, VerifyOptions};
 
+use super::remote_key;
 use super::sync::access;
 use crate::cli::args::VerifyArgs;
 use crate::cli::exit::Exit;
@@ -12,7 +13,9 @@ use crate::cli::{json, render};
 pub fn verify(session: &Session, args: &VerifyArgs) -> Outcome {
     if let Some(remote) = &args.remote {
         let options = RemoteVerifyOptions { remote: remote.clone(), read_data: args.read_data };
-        let outcome = ops::remote_verify(&mut session.open()?, &options, &access(), session.host())?;
+        let mut workspace = session.open()?;
+        let verify = |access: &RemoteAccess| ops::remote_verify(&mut workspace, &options, access, session.host());
+        let outcome = remote_key::with_key(session, access(), verify)?;
         let elapsed = session.elapsed();
         session.answer(|| json::remote::verified(&outcome, elapsed), |page| render::remote::put_verified(page, &outcome, elapsed))?;
         return Ok(Exit::damage_if(!outcome.problems.is_empty()));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lua_store::ops::{BringOutcome, Drift, InitOutcome, RemoteReport, RemoteRow, SyncOutcome};
+use lua_store::ops::{AddOutcome, BringOutcome, Drift, InitOutcome, KeyChange, RemoteReport, RemoteRow, SyncOutcome};
 use serde::Serialize;
 
 use super::path::{self, JsonPath};
@@ -18,18 +18,53 @@ pub struct Remote<'a> {
     /// Number of the last entry of its log that was seen.
     entry: u64,
     single_writer: bool,
+    encrypted: bool,
     /// Whether a push is followed by a sync.
     syncs_after_push: bool,
 }
 
 impl<'a> From<&'a RemoteRow> for Remote<'a> {
     fn from(row: &'a RemoteRow) -> Self {
-        let RemoteRow { name, url, repository, entry, single_writer, syncs_after_push } = row;
-        Self { name, url, repository, entry: *entry, single_writer: *single_writer, syncs_after_push: *syncs_after_push }
+        let RemoteRow { name, url, repository, entry, single_writer, syncs_after_push, encrypted } = row;
+        let [single_writer, syncs_after_push, encrypted] = [*single_writer, *syncs_after_push, *encrypted];
+        Self { name, url, repository, entry: *entry, single_writer, encrypted, syncs_after_push }
     }
 }
 
-/// The answer of `remote add` and `remote remove`.
+/// A remote, and what opens it without its passphrase.
+#[derive(Debug, Serialize)]
+pub struct WithCode<'a> {
+    #[serde(flatten)]
+    remote: Remote<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recovery_code: Option<&'a str>,
+}
+
+/// The answer of `remote add`.
+pub fn added(outcome: &AddOutcome) -> Answer<WithCode<'_>> {
+    Answer::new(WithCode { remote: (&outcome.remote).into(), recovery_code: outcome.recovery_code.as_deref() })
+}
+
+/// The answer of `remote key show`.
+pub fn recovery_code<'a>(row: &'a RemoteRow, code: &'a str) -> Answer<WithCode<'a>> {
+    Answer::new(WithCode { remote: row.into(), recovery_code: Some(code) })
+}
+
+/// A remote with another passphrase.
+#[derive(Debug, Serialize)]
+pub struct Changed<'a> {
+    #[serde(flatten)]
+    remote: Remote<'a>,
+    /// Number of the wrapped key that counts now.
+    key: u64,
+}
+
+/// The answer of `remote key change`.
+pub fn key_change(change: &KeyChange) -> Answer<Changed<'_>> {
+    Answer::new(Changed { remote: (&change.remote).into(), key: change.number })
+}
+
+/// The answer of `remote remove`.
 pub fn remote(row: &RemoteRow) -> Answer<Remote<'_>> {
     Answer::new(row.into())
 }

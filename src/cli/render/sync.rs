@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lua_store::ops::{BackgroundResult, BringOutcome, Drift, FetchOutcome, RemoteReport, RemoteRow, SyncOutcome};
+use lua_store::ops::{AddOutcome, BackgroundResult, BringOutcome, Drift, FetchOutcome, KeyChange, RemoteReport, RemoteRow, SyncOutcome};
 use lua_store::patch::readable_size;
 
 use super::count::counted;
@@ -11,9 +11,28 @@ use super::time::{ago, duration};
 use super::{change, escape};
 
 /// Says which remote there is now.
-pub fn put_added(page: &mut Page, row: &RemoteRow) {
+pub fn put_added(page: &mut Page, outcome: &AddOutcome) {
+    let row = &outcome.remote;
     let (name, url) = (page.paint(STRONG, escape::text(&row.name)), escape::text(&row.url));
-    page.line(format_args!("{name}: the history is shared with {url} from the next sync on; what is sent is not encrypted"));
+    let how = if row.encrypted { "encrypted" } else { "not encrypted" };
+    page.line(format_args!("{name}: the history is shared with {url} from the next sync on; what is sent is {how}"));
+    if let Some(code) = &outcome.recovery_code {
+        put_recovery_code(page, code);
+    }
+}
+
+/// Says what opens a remote without its passphrase.
+pub fn put_recovery_code(page: &mut Page, code: &str) {
+    page.line("Keep this recovery code where nobody else finds it. It opens the remote without the passphrase; without both nothing does:");
+    // In two lines, so that it fits everywhere.
+    let (first, second) = code.split_at(code.match_indices('-').nth(6).map_or(code.len(), |(at, _)| at + 1));
+    [first, second].into_iter().for_each(|line| page.line(format_args!("  {}", page.paint(STRONG, line))));
+}
+
+/// Says that another passphrase counts.
+pub fn put_key_change(page: &mut Page, change: &KeyChange) {
+    let name = page.paint(STRONG, escape::text(&change.remote.name));
+    page.line(format_args!("{name} has another passphrase; the former one opens it no more, the recovery code still does"));
 }
 
 /// Says which remote is gone.
@@ -47,9 +66,10 @@ pub fn put_remotes(page: &mut Page, rows: &[RemoteRow]) {
     }
     for row in rows {
         let alone = if row.single_writer { ", for one writer only" } else { "" };
+        let sealed = if row.encrypted { ", encrypted" } else { "" };
         let (name, url) = (page.paint(STRONG, escape::text(&row.name)), escape::text(&row.url));
         let auto = if row.syncs_after_push { ", synced after each push" } else { "" };
-        page.line(format_args!("{name}  {url}  ({} seen{alone}{auto})", counted(row.entry, "log entry")));
+        page.line(format_args!("{name}  {url}  ({} seen{alone}{sealed}{auto})", counted(row.entry, "log entry")));
     }
 }
 

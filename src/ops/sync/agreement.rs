@@ -3,9 +3,10 @@
 
 use std::path::Path;
 
+use super::state::RemoteState;
 use crate::disk::{Dir, DiskError, RootOf};
 use crate::ops::{OpsError, OpsResult};
-use crate::remote::Environment;
+use crate::remote::{Environment, Pace};
 
 const FILE: &str = "remotes-agreed";
 const FILE_BYTES_MAX: u64 = 16 << 20;
@@ -19,29 +20,35 @@ pub struct RemoteAccess {
     pub state_folder: Option<std::path::PathBuf>,
     /// The user agrees now to what is contacted.
     pub agrees: bool,
+    /// What opens an encrypted remote; else the key that this machine keeps.
+    pub secret: Option<super::RemoteSecret>,
+    /// How fast versions may be sent and fetched.
+    pub pace: Option<Pace>,
+    /// A key that is opened with it is kept on this machine.
+    pub keeps_key: bool,
 }
 
 /// Refuses a remote that the user has not agreed to on this machine. One that he agrees to now is kept.
-pub fn require(access: &RemoteAccess, url: &str, repository: &str) -> OpsResult<()> {
+pub fn require(access: &RemoteAccess, state: &RemoteState) -> OpsResult<()> {
     if access.agrees {
-        return agree(access, url, repository);
+        return agree(access, state);
     }
-    let line = line_of(url, repository);
+    let line = line_of(state);
     let is_agreed = match &access.state_folder {
         Some(folder) => read(folder)?.lines().any(|known| known == line),
         None => false,
     };
-    if is_agreed { Ok(()) } else { Err(OpsError::RemoteNotAgreed { url: url.to_owned() }) }
+    if is_agreed { Ok(()) } else { Err(OpsError::RemoteNotAgreed { url: state.url.clone() }) }
 }
 
 /// Keeps that the user agrees to a remote.
 ///
 /// # Durability
 /// Durable on return.
-pub fn agree(access: &RemoteAccess, url: &str, repository: &str) -> OpsResult<()> {
+pub fn agree(access: &RemoteAccess, state: &RemoteState) -> OpsResult<()> {
     let Some(folder) = &access.state_folder else { return Ok(()) };
     std::fs::create_dir_all(folder).map_err(|error| DiskError::new("make the folder", folder, error))?;
-    let (mut known, line) = (read(folder)?, line_of(url, repository));
+    let (mut known, line) = (read(folder)?, line_of(state));
     if known.lines().any(|known| known == line) {
         return Ok(());
     }
@@ -62,6 +69,8 @@ fn read(folder: &Path) -> OpsResult<String> {
     }
 }
 
-fn line_of(url: &str, repository: &str) -> String {
-    blake3::hash(format!("{url}\n{repository}").as_bytes()).to_hex().to_string()
+fn line_of(state: &RemoteState) -> String {
+    // Who agreed to send sealed has not agreed to send the same in plain.
+    let sealed = if state.encrypted { "\nencrypted" } else { "" };
+    blake3::hash(format!("{}\n{}{sealed}", state.url, state.repository).as_bytes()).to_hex().to_string()
 }

@@ -11,6 +11,7 @@ mod background;
 mod bring;
 mod collect;
 mod fetch;
+mod keys;
 mod merge;
 mod remotes;
 mod send;
@@ -25,8 +26,9 @@ pub use background::{BackgroundResult, background_remotes, background_results, b
 pub use bring::BringOutcome;
 pub use collect::{RemoteGcOptions, RemoteGcOutcome, remote_gc};
 pub use fetch::{FetchOutcome, FetchWhat, fetch_contents};
+pub use keys::{KeyChange, RemoteSecret, remote_key_change, remote_recovery_code};
 pub use merge::Renumbered;
-pub use remotes::{AddOptions, RemoteReport, RemoteRow, remote_add, remote_check, remote_list, remote_remove};
+pub use remotes::{AddOptions, AddOutcome, RemoteReport, RemoteRow, remote_add, remote_check, remote_list, remote_remove};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use state::remote_state;
 pub use verify::{RemoteVerifyOptions, RemoteVerifyOutcome, remote_verify};
@@ -346,6 +348,8 @@ pub fn restore_sources(
         Err(OpsError::RemoteExists { url, .. }) if url == remotes::kept_url(&workspace, &add)? => {}
         other => drop(other?),
     }
+    // Where the key is kept now it need not be derived again.
+    let access = &RemoteAccess { secret: access.secret.clone().filter(|_| access.state_folder.is_none()), ..access.clone() };
     let options = PullOptions { remote: Some(add.name), by: by.to_owned(), ..PullOptions::default() };
     let (outcome, brought) = pull(&mut workspace, &options, access, host)?;
     let versions = outcome.newest.map_or(0, |newest| newest.0);

@@ -5,10 +5,11 @@ use std::path::Path;
 use super::absent::Absent;
 use super::agreement::{RemoteAccess, agree, require};
 use super::state::{self, RemoteState, Remotes};
-use super::{DEFAULT_NAME, seen_of};
+use super::{DEFAULT_NAME, keys, seen_of};
+use crate::format::remote::{RemoteFormat, RepositoryId};
 use crate::limits::REMOTE_ROUND_ENTRIES;
 use crate::ops::{Host, OpsError, OpsResult, Workspace};
-use crate::remote::{Address, Remote, RemoteError, probe};
+use crate::remote::{Address, Bucket, MasterKey, Paced, Remote, RemoteError, Seal, probe};
 
 /// A remote to be added.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +22,8 @@ pub struct AddOptions {
     pub single_writer: bool,
     /// There must be a history already.
     pub must_exist: bool,
+    /// Whether a history that begins there is encrypted. Without it one in a directory is not, and for other storage the user must say.
+    pub encrypt: Option<bool>,
 }
 
 /// A remote of a workspace.
@@ -38,6 +41,17 @@ pub struct RemoteRow {
     pub single_writer: bool,
     /// Whether pushes are followed by a sync with it.
     pub syncs_after_push: bool,
+    /// Whether what lies there is encrypted.
+    pub encrypted: bool,
+}
+
+/// A remote that was added.
+#[derive(Clone, Debug)]
+pub struct AddOutcome {
+    /// The remote.
+    pub remote: RemoteRow,
+    /// What opens it when the passphrase is lost; only for an encrypted history that begins with it.
+    pub recovery_code: Option<String>,
 }
 
 /// What a check of a remote found. What is wrong is an error instead.
@@ -51,16 +65,10 @@ pub struct RemoteReport {
     pub keeps_apart: bool,
 }
 
-fn row(name: &str, state: &RemoteState) -> RemoteRow {
+pub(super) fn row(name: &str, state: &RemoteState) -> RemoteRow {
     let (url, repository) = (state.url.clone(), state.repository.clone());
-    RemoteRow {
-        name: name.to_owned(),
-        url,
-        repository,
-        entry: state.entry,
-        single_writer: state.single_writer,
-        syncs_after_push: state.syncs_after_push,
-    }
+    let RemoteState { entry, single_writer, encrypted, syncs_after_push, .. } = *state;
+    RemoteRow { name: name.to_owned(), url, repository, entry, single_writer, syncs_after_push, encrypted }
 }
 
 /// A remote that can be used.
@@ -71,18 +79,35 @@ pub(super) struct Open {
 }
 
 impl Open {
-    /// Reaches a remote that is known: the one of this name, the only one, or the one with the usual name. Costs no request.
+    /// Reaches a remote that is known: the one of this name, the only one, or the one with the usual name. Costs no request, unless what
+    /// opens an encrypted one was given.
     ///
     /// # Errors
-    /// [`OpsError::RemoteNotAgreed`].
+    /// [`OpsError::RemoteNotAgreed`], [`RemoteError::KeyNeeded`].
     pub fn known(remotes: &Remotes, name: Option<&str>, access: &RemoteAccess) -> OpsResult<Self> {
         let name = named(remotes, name)?;
         let state = remotes.get(&name)?;
-        require(access, &state.url, &state.repository)?;
+        let (bucket, repository) = Self::reach(remotes, &name, &state, access)?;
+        if !state.encrypted {
+            return Ok(Self { name, state, remote: Remote::known(bucket, repository) });
+        }
+        let key = keys::key_of(access, &state.url, repository, &*bucket)?;
+        if access.keeps_key {
+            keys::keep(access, repository, &key)?;
+        }
+        Ok(Self { name, state, remote: Remote::known(bucket, repository).sealed(Seal::new(&key)) })
+    }
+
+    /// The storage of a remote that is known, as it is. Costs no request.
+    pub fn reach(remotes: &Remotes, name: &str, state: &RemoteState, access: &RemoteAccess) -> OpsResult<(Box<dyn Bucket>, RepositoryId)> {
+        require(access, state)?;
         let bucket = Address::parse(&state.url, Path::new("/"))?.open(&access.environment, false)?;
-        let unusable = |_| OpsError::Settings { path: remotes.path_of(&name), why: "the repository's id is malformed".to_owned() };
-        let remote = Remote::known(bucket, state.repository.parse().map_err(unusable)?);
-        Ok(Self { name, state, remote })
+        let bucket = match access.pace {
+            Some(pace) => Box::new(Paced::new(bucket, pace)),
+            None => bucket,
+        };
+        let unusable = |_| OpsError::Settings { path: remotes.path_of(name), why: "the repository's id is malformed".to_owned() };
+        Ok((bucket, state.repository.parse().map_err(unusable)?))
     }
 }
 
@@ -102,33 +127,65 @@ pub(super) fn named(remotes: &Remotes, name: Option<&str>) -> OpsResult<String> 
 /// Adds a remote: looks for a history there, begins one where there is none, and tries whether the storage keeps two writers apart.
 ///
 /// # Errors
-/// [`OpsError::RemoteExists`]; [`RemoteError::IgnoresConditions`] unless only one machine writes to it.
+/// [`OpsError::RemoteExists`]; [`RemoteError::IgnoresConditions`] unless only one machine writes to it; [`RemoteError::KeyNeeded`]
+/// for an encrypted one; [`RemoteError::EncryptionUndecided`] for a new one outside of this machine.
 ///
 /// # Durability
 /// Durable on return.
-pub fn remote_add(workspace: &Workspace, options: &AddOptions, access: &RemoteAccess, host: &dyn Host) -> OpsResult<RemoteRow> {
+pub fn remote_add(workspace: &Workspace, options: &AddOptions, access: &RemoteAccess, host: &dyn Host) -> OpsResult<AddOutcome> {
     let remotes = Remotes::lock(workspace, host)?;
     if let Some(state) = remotes.find(&options.name)? {
         return Err(OpsError::RemoteExists { name: options.name.clone(), url: state.url });
     }
     let address = Address::parse(&options.url, workspace.root())?;
     let bucket = address.open(&access.environment, !options.must_exist)?;
-    let remote = if options.must_exist {
-        Remote::find(bucket)?
-    } else {
-        // Before anything is founded there: a storage that is refused stays as it was.
-        match probe(&*bucket) {
+    let (format, key, is_new) = joined_or_begun(&*bucket, &address, options, access)?;
+    let state = RemoteState::new(address.as_str(), format.repository.to_string(), options.single_writer, key.is_some());
+    if let Some(key) = &key {
+        keys::keep(access, format.repository, key)?;
+    }
+    // Whoever names an address agrees to it.
+    agree(access, &state)?;
+    remotes.put(&options.name, &state)?;
+    let recovery_code = key.filter(|_| is_new).map(|key| key.recovery_code());
+    Ok(AddOutcome { remote: row(&options.name, &state), recovery_code })
+}
+
+/// The history in a bucket, its key if it is encrypted, and whether it was begun just now.
+fn joined_or_begun(
+    bucket: &dyn Bucket,
+    address: &Address,
+    options: &AddOptions,
+    access: &RemoteAccess,
+) -> OpsResult<(RemoteFormat, Option<MasterKey>, bool)> {
+    let there = Remote::look(bucket)?;
+    if there.is_none() && options.must_exist {
+        return Err(RemoteError::Empty.into());
+    }
+    let is_local = address.directory().is_some();
+    let undecided = || RemoteError::EncryptionUndecided { url: address.as_str().to_owned() };
+    let encrypts = options.encrypt.or((is_local || there.is_some()).then_some(false)).ok_or_else(undecided)?;
+    if !options.must_exist {
+        // Before anything is begun there: a storage that is refused stays as it was.
+        match probe(bucket) {
             Err(RemoteError::IgnoresConditions) if options.single_writer => {}
             other => other?,
         }
-        Remote::find_or_found(bucket)?
+    }
+    let (there, own) = match there {
+        Some(there) => (there, None),
+        None if encrypts => {
+            let (format, key) = keys::new_key(access, address.as_str(), Remote::new_format(), bucket)?;
+            (Remote::found(bucket, &format)?, Some(key))
+        }
+        None => (Remote::found(bucket, &Remote::new_format())?, None),
     };
-    let repository = remote.repository().to_string();
-    let state = RemoteState::new(address.as_str(), repository, options.single_writer);
-    // Whoever names an address agrees to it.
-    agree(access, &state.url, &state.repository)?;
-    remotes.put(&options.name, &state)?;
-    Ok(row(&options.name, &state))
+    match (there.key, own) {
+        (Some(id), Some(key)) if id == key.id() => Ok((there, Some(key), true)),
+        (Some(_), _) => Ok((there, Some(keys::key_of(access, address.as_str(), there.repository, bucket)?), false)),
+        (None, _) if encrypts => Err(RemoteError::NotEncrypted.into()),
+        (None, _) => Ok((there, None, false)),
+    }
 }
 
 /// The address as it would be kept.

@@ -1,5 +1,6 @@
 //! Sending what this machine has and the remote lacks: packs with the contents first, then an entry of the log that names them.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -139,8 +140,11 @@ fn send_packs(store: &Store, parts: &Parts<'_>, base: Option<&ObjectId>, to: &Re
     std::thread::scope(|scope| -> OpsResult<()> {
         let (queue, packs) = crossbeam_channel::bounded::<Pack>(1);
         let mut threads = 0;
+        let (all, packed, mut bytes) = (wanted.trees.len() + wanted.contents.len(), Cell::new(0), 0);
         let mut hand_over = |pack: Pack| -> OpsResult<()> {
             refuse_cancelled(to.host)?;
+            bytes += pack.bytes.len() as u64;
+            uploads.expect(bytes, packed.get(), all);
             if threads < REMOTE_TRANSFERS / 2 {
                 threads += 1;
                 let (packs, uploads) = (packs.clone(), &uploads);
@@ -155,6 +159,7 @@ fn send_packs(store: &Store, parts: &Parts<'_>, base: Option<&ObjectId>, to: &Re
         for (is_tree, objects) in [(true, &wanted.trees), (false, &wanted.contents)] {
             for (kind, id) in objects {
                 let full = packer.add(*kind, id)?;
+                packed.set(packed.get() + 1);
                 sorter.take(full, is_tree).into_iter().try_for_each(&mut hand_over)?;
             }
             sorter.take(packer.finish(), is_tree).into_iter().try_for_each(&mut hand_over)?;
@@ -233,6 +238,8 @@ struct Uploads<'a> {
     began_ms: i64,
     done: Mutex<Vec<(usize, OpsResult<Sending>)>>,
     bytes: AtomicU64,
+    /// How many bytes it will likely be, if the rest is as large as what was packed.
+    likely: AtomicU64,
 }
 
 /// A pack that was sent, and what a catalog says about it.
@@ -243,13 +250,23 @@ struct Sending {
 
 impl<'a> Uploads<'a> {
     fn new(to: &'a Recipient<'a>) -> Self {
-        Self { to, began_ms: to.host.now_ms(), done: Mutex::new(Vec::new()), bytes: AtomicU64::new(0) }
+        Self { to, began_ms: to.host.now_ms(), done: Mutex::new(Vec::new()), bytes: AtomicU64::new(0), likely: AtomicU64::new(0) }
+    }
+
+    /// So many bytes were packed, of so many of all objects.
+    fn expect(&self, bytes: u64, objects: usize, all: usize) {
+        let likely = u128::from(bytes) * all as u128 / objects.max(1) as u128;
+        self.likely.store(u64::try_from(likely).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     fn send(&self, pack: Pack) {
         let (length, number) = (pack.bytes.len() as u64, pack.number);
         let sent = self.sent(pack);
-        self.to.host.progress(Phase::Sending, self.bytes.fetch_add(length, Ordering::Relaxed) + length, None);
+        self.to.host.progress(
+            Phase::Sending,
+            self.bytes.fetch_add(length, Ordering::Relaxed) + length,
+            Some(self.likely.load(Ordering::Relaxed)),
+        );
         self.done().push((number, sent));
     }
 

@@ -32,6 +32,9 @@ pub struct RemoteState {
     /// The user has said that only one machine writes to it, because its storage does not keep two apart.
     #[serde(default)]
     pub single_writer: bool,
+    /// What lies there is encrypted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub encrypted: bool,
     /// Pushes are followed by a sync with it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub syncs_after_push: bool,
@@ -47,7 +50,7 @@ pub struct RemoteState {
 
 impl RemoteState {
     /// A remote of which nothing was seen yet.
-    pub fn new(url: &str, repository: String, single_writer: bool) -> Self {
+    pub fn new(url: &str, repository: String, single_writer: bool, encrypted: bool) -> Self {
         let none = ObjectId::ZERO.to_string();
         let (url, format) = (url.to_owned(), FORMAT_VERSION);
         Self {
@@ -56,6 +59,7 @@ impl RemoteState {
             repository,
             single_writer,
             syncs_after_push: false,
+            encrypted,
             entry: 0,
             entry_id: none.clone(),
             record: 0,

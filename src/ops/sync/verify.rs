@@ -134,9 +134,11 @@ impl<'a> Checking<'a> {
         self.outcome.bytes = all.iter().map(|pack| pack.bytes).sum();
         for pack in &all {
             let key = format!("packs/{}", pack.id);
-            let why = match self.stored.get(&self.remote.bucket().name_of(&key)) {
+            let bucket = self.remote.bucket();
+            let expected = bucket.stored_bytes(pack.bytes);
+            let why = match self.stored.get(&bucket.name_of(&key)) {
                 None => "is not there".to_owned(),
-                Some(bytes) if *bytes != pack.bytes => format!("has {bytes} bytes instead of {}", pack.bytes),
+                Some(bytes) if *bytes != expected => format!("has {bytes} bytes instead of {expected}"),
                 Some(_) => continue,
             };
             self.outcome.problems.push(format!("{key} {why}"));

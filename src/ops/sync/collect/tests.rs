@@ -61,7 +61,7 @@ impl Bucket for Dying {
 const VERSIONS: u64 = 5;
 
 fn access(folder: &Path) -> RemoteAccess {
-    RemoteAccess { environment: Vec::new(), state_folder: Some(folder.join("state")), agrees: true }
+    RemoteAccess { state_folder: Some(folder.join("state")), agrees: true, ..RemoteAccess::default() }
 }
 
 fn bucket(folder: &Path) -> Box<dyn Bucket> {
