@@ -9,7 +9,7 @@ use common::random::Random;
 use common::sandbox::Sandbox;
 use serde_json::Value;
 
-const PUSHES: u64 = 8;
+const PUSHES: u64 = 5;
 
 /// A machine that has synced after each of many small pushes, and another one that has seen the first of them.
 fn many_small_pushes() -> (Far, Sandbox, Sandbox) {

@@ -51,7 +51,7 @@ pub trait Bucket: Send + Sync {
     }
 
     /// Everything whose key begins like this, in the order of the names.
-    fn list(&self, prefix: &str) -> RemoteResult<Vec<Stored>>;
+    fn stored(&self, prefix: &str) -> RemoteResult<Vec<Stored>>;
 
     /// A part of an object, if there is one, of exactly so many bytes as the range has. A storage without parts reads the whole.
     fn get_range(&self, key: &str, range: Range<u64>, bytes_max: usize) -> RemoteResult<Option<Vec<u8>>> {
@@ -68,12 +68,12 @@ pub trait Bucket: Send + Sync {
         false
     }
 
-    /// The name that [`Bucket::list`] gives an object with this key.
+    /// The name that [`Bucket::stored`] gives an object with this key.
     fn name_of(&self, key: &str) -> String {
         key.to_owned()
     }
 
-    /// Removes an object by a name that [`Bucket::list`] gave.
+    /// Removes an object by a name that [`Bucket::stored`] gave.
     fn remove_named(&self, name: &str) -> RemoteResult<()> {
         self.remove(name)
     }
@@ -159,8 +159,8 @@ impl Bucket for std::sync::Arc<Counted> {
         self.count(0).look(key)
     }
 
-    fn list(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
-        let found = self.count(0).list(prefix)?;
+    fn stored(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
+        let found = self.count(0).stored(prefix)?;
         // A storage gives a thousand at a time.
         self.requests.fetch_add(found.len() as u64 / 1000, Ordering::Relaxed);
         Ok(found)

@@ -193,7 +193,7 @@ impl Bucket for Cloud {
         }
     }
 
-    fn list(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
+    fn stored(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
         // The library lists what lies in a folder; how names in it begin is looked at here.
         let folder = prefix.rsplit_once('/').map_or("", |(folder, _)| folder);
         let listing = self.store.list(Some(&self.path(folder))).try_collect::<Vec<_>>();

@@ -100,7 +100,7 @@ impl Bucket for Directory {
         if_there(self.place(key, false).and_then(stored))
     }
 
-    fn list(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
+    fn stored(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
         let Some((folder, start)) = prefix.split_once('/') else { return Ok(Vec::new()) };
         let Some(dir) = if_there(self.root.open_dir(folder).map_err(RemoteError::from))? else { return Ok(Vec::new()) };
         let mut found = Vec::new();

@@ -12,7 +12,7 @@ impl Remote {
     /// The summaries that are there, by their numbers. One request for each thousand.
     pub fn summaries(&self) -> RemoteResult<Vec<(u64, Stored)>> {
         let number = |stored: Stored| Some((stored.name.strip_prefix(FOLDER)?.parse().ok()?, stored));
-        let mut found: Vec<(u64, Stored)> = self.bucket.list(FOLDER)?.into_iter().filter_map(number).collect();
+        let mut found: Vec<(u64, Stored)> = self.bucket.stored(FOLDER)?.into_iter().filter_map(number).collect();
         found.sort_by_key(|(number, _)| *number);
         Ok(found)
     }

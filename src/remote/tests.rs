@@ -61,8 +61,8 @@ impl Bucket for Faulty {
     fn remove(&self, key: &str) -> RemoteResult<()> {
         self.ask(key, || self.bucket.remove(key))
     }
-    fn list(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
-        self.ask(prefix, || self.bucket.list(prefix))
+    fn stored(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
+        self.ask(prefix, || self.bucket.stored(prefix))
     }
     fn look(&self, key: &str) -> RemoteResult<Option<Stored>> {
         self.ask(key, || self.bucket.look(key))
@@ -210,8 +210,8 @@ impl Bucket for Liar {
     fn remove(&self, key: &str) -> RemoteResult<()> {
         self.bucket.remove(key)
     }
-    fn list(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
-        self.bucket.list(prefix)
+    fn stored(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
+        self.bucket.stored(prefix)
     }
 }
 

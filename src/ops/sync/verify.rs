@@ -86,7 +86,7 @@ struct Checking<'a> {
 
 impl<'a> Checking<'a> {
     fn begin(remote: &'a Remote, host: &'a dyn Host) -> OpsResult<Self> {
-        let stored = remote.bucket().list("packs/")?.into_iter().map(|stored| (stored.name, stored.bytes)).collect();
+        let stored = remote.bucket().stored("packs/")?.into_iter().map(|stored| (stored.name, stored.bytes)).collect();
         let none = Vec::new;
         let (packs, catalogs, bundles) = (none(), none(), none());
         Ok(Self { remote, host, stored, packs, catalogs, bundles, ids: HashSet::new(), outcome: RemoteVerifyOutcome::default() })

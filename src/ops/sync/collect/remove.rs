@@ -21,7 +21,7 @@ type Count = (u64, u64);
 /// Removes what nothing names; gives what was removed, and what is too young for it.
 pub fn remove(remote: &Remote, purged: &HashSet<ObjectId>, options: &RemoteGcOptions, host: &dyn Host) -> OpsResult<(Count, Count)> {
     // First the list, then the names: what is named in between is not in the list, or is named when the names are read.
-    let stored = remote.bucket().list("packs/")?;
+    let stored = remote.bucket().stored("packs/")?;
     let now_ms = match options.dry_run {
         true => stored.iter().map(|stored| stored.written_ms).max().unwrap_or(0),
         false => storage_time_ms(remote.bucket())?,

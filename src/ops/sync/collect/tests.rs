@@ -50,8 +50,8 @@ impl Bucket for Dying {
     fn remove(&self, key: &str) -> RemoteResult<()> {
         self.ask(key, || self.bucket.remove(key))
     }
-    fn list(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
-        self.ask(prefix, || self.bucket.list(prefix))
+    fn stored(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
+        self.ask(prefix, || self.bucket.stored(prefix))
     }
     fn get_range(&self, key: &str, range: Range<u64>, bytes_max: usize) -> RemoteResult<Option<Vec<u8>>> {
         self.ask(key, || self.bucket.get_range(key, range, bytes_max))
