@@ -5,6 +5,7 @@
 #   many FOLDER        10,000 pushes in a row of an agent's workspace of 500 files, one file edited before each
 #   million FOLDER     1,000,000 files: first push, nothing changed, rollback of 1 %, with peak memory
 #   large FOLDER       one file of 10 GB: push, edit in the middle, rollback, with peak memory
+#   gc FOLDER          8 versions of 500 random files, 1 GB; four deleted; gc beside a copy of what lives
 #   tree FOLDER TREE   a copy of TREE: first push, nothing changed, one edit, rollback of 1 %, materialize beside `cp -a`
 # FOLDER is made and must not exist. Files younger than a minute are read again by a push, so `million` and `tree` wait now and then.
 set -euo pipefail
@@ -92,6 +93,19 @@ tree() {
     figure "push, nothing changed" "$lua" push
     figure "rollback over 1 %" "$lua" rollback 1 --force
     sync -f .
+    figure "verify" "$lua" verify
+}
+
+gc() {
+    mkdir data
+    for version in 1 2 3 4 5 6 7 8; do
+        for n in $(seq 500); do head -c 262144 /dev/urandom >data/$n; done
+        "$lua" push >/dev/null
+    done
+    for version in 1 3 5 7; do "$lua" version delete $version --force --no-gc >/dev/null; done
+    sync -f .
+    figure "gc of $(du -sm .lua | cut -f1) MB" "$lua" gc
+    figure "cp -a of what lives, then sync" sh -c 'cp -a .lua ../lua-copied && sync -f .'
     figure "verify" "$lua" verify
 }
 

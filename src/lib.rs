@@ -17,10 +17,14 @@
 //! | 6 | [`remote`] | a history in object storage: log, packs (network: feature `remote`) |
 //! | 7 | [`ops`] | what a user can do: push, rollback, promote, list, diff, restore, verify … |
 //!
+//! `fuzzing` (feature `fuzzing`) is for the fuzzer alone and no part of the interface.
+//!
 //! Nothing here prints, prompts or reads the environment: that is the business of the program `lua`.
 
 pub mod disk;
 pub mod format;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 #[cfg(feature = "git")]
 pub mod git;
 pub mod id;

@@ -50,7 +50,7 @@ pub fn check_name(name: &[u8]) -> Result<(), PathError> {
 }
 
 /// The protected folder (`.lua` or `.git`) that this name means on some file system, whatever the case of its letters,
-/// with characters that HFS+ passes over, in compatibility forms, or in the short and stream forms of NTFS.
+/// with characters that some file system passes over, in compatibility forms, or in the short and stream forms of NTFS.
 ///
 /// The rules are those of git's `protectHFS` and `protectNTFS`, applied to our folder as well and on every platform.
 pub fn reserved_alias(name: &[u8]) -> Option<&'static str> {
@@ -88,9 +88,14 @@ fn fold(name: &[u8]) -> String {
         .collect()
 }
 
-/// Characters that HFS+ passes over when it compares names, and combining marks that some foldings leave behind.
-fn is_passed_over(c: char) -> bool {
-    matches!(c, '\u{200c}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{206a}'..='\u{206f}' | '\u{feff}' | '\u{200b}' | '\u{00ad}' | '\u{2060}')
+/// Characters that a file system may pass over when it compares names: HFS+ a few of them, the case folding of Linux (ext4, F2FS, tmpfs)
+/// all that Unicode calls `Default_Ignorable_Code_Point`.
+pub(crate) fn is_passed_over(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// A checked path below the root of a workspace; the empty path is the root itself.
@@ -219,6 +224,10 @@ mod tests {
             ".git ",
             "GIT~1",
             ".g\u{200d}it",
+            ".l\u{fe0f}ua",
+            ".gi\u{34f}t",
+            "\u{e0020}.lua",
+            ".git\u{3164}",
             ".git::$DATA",
         ];
         for name in aliases {
@@ -234,7 +243,8 @@ mod tests {
         assert_eq!(folder.join(name).unwrap(), path);
         assert!(path.starts_with(&folder) && !folder.starts_with(&path));
         assert!(!RelPath::new(b"ab").unwrap().starts_with(&RelPath::new(b"a").unwrap()));
-        for bad in [&b"/a"[..], b"a//b", b"a/", b"../a", b"a/../b"] {
+        assert!(matches!(RelPath::new(b"/a"), Err(PathError::Absolute(_))));
+        for bad in [&b"a//b"[..], b"a/", b"../a", b"a/../b"] {
             assert!(RelPath::new(bad).is_err(), "{bad:?}");
         }
     }

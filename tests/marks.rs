@@ -229,6 +229,7 @@ fn a_prune_needs_a_rule() {
     let sandbox = days(2);
     assert_eq!(error_of(&sandbox, &["prune", "--force"], exit::USAGE).0, "no_rule");
     assert_eq!(error_of(&sandbox, &["prune", "--keep-last", "0", "--force"], exit::USAGE).0, "no_rule");
+    assert_eq!(error_of(&sandbox, &["prune"], exit::USAGE).0, "no_rule");
     for arguments in [["prune", "--keep-within", "3w"], ["prune", "--keep-last", "-1"], ["prune", "--keep-daily", "x"]] {
         sandbox.lua_json(&arguments).expect(exit::USAGE);
     }

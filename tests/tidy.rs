@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The rank of each module of the library. A module may use those of a lower rank, and itself.
-const RANKS: [(&str, u32); 15] = [
+const RANKS: [(&str, u32); 16] = [
     ("limits", 0),
     ("id", 1),
     ("path", 1),
@@ -19,6 +19,7 @@ const RANKS: [(&str, u32); 15] = [
     ("git", 6),
     ("remote", 6),
     ("ops", 7),
+    ("fuzzing", 8),
     ("cli", 10),
     ("main", 10),
 ];

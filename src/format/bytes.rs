@@ -1,5 +1,7 @@
 //! Reading and writing of the primitive fields: bytes, little-endian numbers, and variable-length numbers (LEB128).
 
+use super::FORMAT_VERSION;
+
 /// Why bytes are not what they should be. Always damage, a newer format, or malice; never a state a writer leaves.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormatError {
@@ -83,6 +85,23 @@ impl<'a> ByteReader<'a> {
         let mut array = [0; N];
         array.copy_from_slice(self.take(N)?);
         Ok(array)
+    }
+
+    /// What a file begins with: its magic, and a format version that is known.
+    pub fn head(&mut self, magic: [u8; 8]) -> Result<(), FormatError> {
+        if self.array::<8>()? != magic {
+            return Err(self.malformed("it does not begin as one does"));
+        }
+        match self.u16()? {
+            0 => Err(self.malformed("no format has the version 0")),
+            found if found > FORMAT_VERSION => Err(FormatError::TooNew { what: self.what, found, known: FORMAT_VERSION }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Bytes that are kept for later formats: zero in this one.
+    pub fn reserved<const N: usize>(&mut self) -> Result<(), FormatError> {
+        if self.array::<N>()? == [0; N] { Ok(()) } else { Err(self.malformed("reserved bytes are not zero")) }
     }
 
     /// One byte.
@@ -195,6 +214,19 @@ mod tests {
             let read_to = bytes.len() - reader.remaining();
             prop_assert!(read_to <= bytes.len());
         }
+    }
+
+    #[test]
+    fn heads_are_checked() {
+        let head = |magic: &[u8; 8], version: u16| {
+            let bytes = [&magic[..], &version.to_le_bytes()].concat();
+            ByteReader::new(&bytes, "test").head(*b"\x89TEST\r\n\x1a")
+        };
+        assert_eq!(head(b"\x89TEST\r\n\x1a", FORMAT_VERSION), Ok(()));
+        assert!(matches!(head(b"\x89TEST\n\n\x1a", FORMAT_VERSION), Err(FormatError::Malformed { .. })));
+        assert!(matches!(head(b"\x89TEST\r\n\x1a", 0), Err(FormatError::Malformed { .. })));
+        assert!(matches!(head(b"\x89TEST\r\n\x1a", FORMAT_VERSION + 1), Err(FormatError::TooNew { .. })));
+        assert!(ByteReader::new(&[0, 1], "test").reserved::<2>().is_err() && ByteReader::new(&[0, 0], "test").reserved::<2>().is_ok());
     }
 
     #[test]

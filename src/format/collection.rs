@@ -37,13 +37,7 @@ impl CollectionJournal {
     pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
         const WHAT: &str = "journal of a collection";
         let mut reader = ByteReader::new(bytes, WHAT);
-        if reader.array::<8>()? != COLLECTION_MAGIC {
-            return Err(reader.malformed("it does not begin as one does"));
-        }
-        let version = reader.u16()?;
-        if version > FORMAT_VERSION {
-            return Err(FormatError::TooNew { what: WHAT, found: version, known: FORMAT_VERSION });
-        }
+        reader.head(COLLECTION_MAGIC)?;
         let nonce = reader.array()?;
         let count = reader.varint_max(reader.remaining() as u64)?;
         let mut inputs: Vec<u32> = Vec::with_capacity(count as usize);

@@ -82,14 +82,8 @@ impl<'a> RunView<'a> {
         let mut reader = ByteReader::new(bytes, WHAT);
         let header = reader.take(RUN_HEADER_BYTES)?;
         let mut fields = ByteReader::new(header, WHAT);
-        if fields.array::<8>()? != RUN_MAGIC {
-            return Err(fields.malformed("it does not begin as a run does"));
-        }
-        let version = fields.u16()?;
-        if version > FORMAT_VERSION {
-            return Err(FormatError::TooNew { what: WHAT, found: version, known: FORMAT_VERSION });
-        }
-        fields.u16()?;
+        fields.head(RUN_MAGIC)?;
+        fields.reserved::<2>()?;
         let covered = (fields.u32()?, fields.u64()?);
         let count = fields.u64()?;
         if checksum::<8>(&header[..RUN_HEADER_BYTES - 8]) != fields.array()? {

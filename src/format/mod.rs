@@ -9,6 +9,8 @@ pub mod catalog;
 pub mod chunk_list;
 pub mod collection;
 pub mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 pub mod index;
 pub mod journal;
 pub mod pack;

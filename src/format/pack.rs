@@ -108,13 +108,8 @@ fn check_header(bytes: &[u8]) -> Result<(), FormatError> {
     let mut reader = ByteReader::new(bytes, WHAT);
     let header = reader.take(PACK_HEADER_BYTES)?;
     let mut reader = ByteReader::new(header, WHAT);
-    if reader.array::<8>()? != PACK_MAGIC {
-        return Err(reader.malformed("it does not begin as a pack does"));
-    }
-    let version = reader.u16()?;
-    if version > FORMAT_VERSION {
-        return Err(FormatError::TooNew { what: WHAT, found: version, known: FORMAT_VERSION });
-    }
+    reader.head(PACK_MAGIC)?;
+    reader.reserved::<10>()?;
     if checksum::<4>(&header[..20]) != header[20..] {
         return Err(FormatError::Checksum { what: WHAT });
     }
@@ -130,6 +125,10 @@ fn decode_table(mut reader: ByteReader<'_>, frames_end: usize) -> Result<Vec<Pac
         let kind = ObjectKind::from_number(reader.u8()?).filter(|&kind| kind != ObjectKind::Record);
         let kind = kind.ok_or_else(|| reader.malformed("a kind of object that no pack holds"))?;
         let members = reader.varint_max(GROUP_MEMBERS_MAX as u64)? as usize;
+        // So that an entry takes more bytes in the table than it takes memory to begin with.
+        if bytes == 0 || members == 0 {
+            return Err(reader.malformed("a frame without objects"));
+        }
         let mut ids = Vec::new();
         for _ in 0..members {
             ids.push(ObjectId::from_bytes(reader.array()?));
@@ -179,6 +178,18 @@ mod tests {
     fn the_bytes_of_packs_stay() {
         let id = pack_id(&sample()).to_string();
         assert_eq!(id, "4a1183846c8bf54b7978c1becc60c5b1e4c36b2536d61364028bc6317689bd2f");
+    }
+
+    /// Each would take three bytes of a pack, and forty of memory.
+    #[test]
+    fn frames_without_objects_are_refused() {
+        let id = vec![ObjectId::ZERO];
+        for (ids, frame) in [(Vec::new(), &b"frame"[..]), (id.clone(), b""), (Vec::new(), b"")] {
+            let mut pack = PackBuilder::default();
+            pack.push(ObjectKind::Blob, id.clone(), b"frame");
+            pack.push(ObjectKind::Blob, ids, frame);
+            assert!(matches!(decode_pack(&pack.finish()), Err(FormatError::Malformed { .. })));
+        }
     }
 
     proptest! {

@@ -248,7 +248,7 @@ fn decode_text(reader: &mut ByteReader<'_>, bytes_max: usize) -> Result<String, 
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::limits::LABEL_BYTES_MAX;
     use proptest::prelude::*;
@@ -281,7 +281,8 @@ mod tests {
         RecordBody::Purge(PurgeRecord { paths: paths.iter().map(|path| path.to_vec()).collect(), contents })
     }
 
-    fn bodies() -> Vec<RecordBody> {
+    /// One of each kind.
+    pub(crate) fn bodies() -> Vec<RecordBody> {
         vec![
             version(),
             RecordBody::Promote(VersionNumber(3)),

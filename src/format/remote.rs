@@ -32,7 +32,8 @@ impl std::str::FromStr for RepositoryId {
 
     fn from_str(text: &str) -> Result<Self, FormatError> {
         let wrong = FormatError::Malformed { what: "id of a repository", why: "it is not 32 hexadecimal digits" };
-        if text.len() != 32 || !text.is_ascii() {
+        // A number may begin with a plus sign; an id may not.
+        if text.len() != 32 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(wrong);
         }
         let mut id = [0; 16];
@@ -90,13 +91,7 @@ impl RemoteFormat {
 pub(super) fn begin<'a>(bytes: &'a [u8], magic: [u8; 8], what: &'static str) -> Result<ByteReader<'a>, FormatError> {
     let (covered, sum) = bytes.split_at_checked(bytes.len().saturating_sub(8)).ok_or(FormatError::Truncated { what })?;
     let mut reader = ByteReader::new(covered, what);
-    if reader.array::<8>()? != magic {
-        return Err(reader.malformed("it does not begin as one does"));
-    }
-    let version = reader.u16()?;
-    if version > FORMAT_VERSION {
-        return Err(FormatError::TooNew { what, found: version, known: FORMAT_VERSION });
-    }
+    reader.head(magic)?;
     if checksum::<8>(covered) != sum {
         return Err(FormatError::Checksum { what });
     }
@@ -204,12 +199,12 @@ impl RemoteEntry {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::format::record::{RecordBody, VersionNumber};
     use proptest::prelude::*;
 
-    fn entry() -> RemoteEntry {
+    pub(crate) fn entry() -> RemoteEntry {
         let record = |sequence| Record { sequence, previous: ObjectId::ZERO, created_ms: 5, body: RecordBody::Pin(VersionNumber(3)) };
         RemoteEntry {
             repository: RepositoryId(*b"0123456789abcdef"),
@@ -229,6 +224,9 @@ mod tests {
         let sealed = RemoteFormat { key: Some(KeyId([0xcd; 16])), ..plain };
         assert_eq!((RemoteFormat::decode(&plain.encode()), RemoteFormat::decode(&sealed.encode())), (Ok(plain), Ok(sealed)));
         assert_eq!(repository.to_string().parse(), Ok(repository));
+        for wrong in ["+1".repeat(16), "é".repeat(16), "0".repeat(31)] {
+            assert!(wrong.parse::<RepositoryId>().is_err(), "{wrong}");
+        }
         assert_eq!(RemoteEntry::decode(&entry().encode()), Ok(entry()));
         let with_catalogs = RemoteEntry { catalogs: entry().packs, ..entry() };
         assert_eq!(RemoteEntry::decode(&with_catalogs.encode()), Ok(with_catalogs));

@@ -24,7 +24,7 @@ mod block;
 mod builder;
 mod row;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use block::Block;
 pub use builder::{BlockBuilder, kept_text};
@@ -118,7 +118,7 @@ impl Header {
         if block_sum(&bytes[..HEADER_BYTES - 8]).to_le_bytes() != bytes[HEADER_BYTES - 8..] {
             return Err(FormatError::Checksum { what: WHAT });
         }
-        reader.take(2)?;
+        reader.reserved::<2>()?;
         Ok(Self { root: BlockRef::read(&mut reader)?, end: reader.u64()?, live_bytes: reader.u64()?, nonce: reader.u64()? })
     }
 }

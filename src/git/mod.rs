@@ -10,6 +10,8 @@
 
 mod error;
 mod fast_import;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod history;
 mod repository;
 

@@ -185,19 +185,8 @@ impl GitRepository {
         let mut buffer = Vec::new();
         let data = self.object(id, Kind::Commit, WHAT, &mut buffer)?;
         let damaged = |why: String| GitError::Damaged { what: WHAT, id: id.to_string(), why };
-        let commit = gix_object::CommitRef::from_bytes(data, HASH).map_err(|error| damaged(error.to_string()))?;
-        let author = commit.author().map_err(|error| damaged(error.to_string()))?.trim();
-        // A committer that cannot be read costs the order of commits only.
-        let committed = commit.committer().map_or(0, |committer| committer.seconds());
-        let parents = if self.shallow.contains(&id) { Vec::new() } else { commit.parents().map(GitId).collect() };
-        Ok(Commit {
-            tree: GitId(commit.tree()),
-            parents,
-            author: format!("{} <{}>", lossy(author.name), lossy(author.email)).trim_start().to_owned(),
-            authored_ms: author.seconds().saturating_mul(1000),
-            committed_ms: committed.saturating_mul(1000),
-            message: lossy(commit.message),
-        })
+        let commit = read_commit(data).map_err(damaged)?;
+        Ok(if self.shallow.contains(&id) { Commit { parents: Vec::new(), ..commit } } else { commit })
     }
 
     /// The entries of a tree, sorted by name as bytes, as no tree of git is.
@@ -209,13 +198,7 @@ impl GitRepository {
         let mut buffer = Vec::new();
         let data = self.object(id, Kind::Tree, WHAT, &mut buffer)?;
         let damaged = |why: &str| GitError::Damaged { what: WHAT, id: id.to_string(), why: why.to_owned() };
-        let entries = gix_object::TreeRefIter::from_bytes(data, HASH).map(|entry| entry.map(|entry| owned(&entry)));
-        let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(|_| damaged("it is malformed"))?;
-        entries.sort_unstable_by(|one, other| one.name.cmp(&other.name));
-        if entries.windows(2).any(|pair| pair[0].name == pair[1].name) {
-            return Err(damaged("it has a name twice"));
-        }
-        Ok(entries)
+        tree_entries(data).map_err(damaged)
     }
 
     /// The content of a file or link. It is in memory as a whole, which git's format of packs makes hard to avoid.
@@ -240,6 +223,33 @@ impl fmt::Debug for GitRepository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "GitRepository({})", self.folder.display())
     }
+}
+
+/// Reads the bytes of a commit.
+pub(super) fn read_commit(data: &[u8]) -> Result<Commit, String> {
+    let commit = gix_object::CommitRef::from_bytes(data, HASH).map_err(|error| error.to_string())?;
+    let author = commit.author().map_err(|error| error.to_string())?.trim();
+    // A committer that cannot be read costs the order of commits only.
+    let committed = commit.committer().map_or(0, |committer| committer.seconds());
+    Ok(Commit {
+        tree: GitId(commit.tree()),
+        parents: commit.parents().map(GitId).collect(),
+        author: format!("{} <{}>", lossy(author.name), lossy(author.email)).trim_start().to_owned(),
+        authored_ms: author.seconds().saturating_mul(1000),
+        committed_ms: committed.saturating_mul(1000),
+        message: lossy(commit.message),
+    })
+}
+
+/// Reads the bytes of a tree: its entries, sorted by name as bytes.
+pub(super) fn tree_entries(data: &[u8]) -> Result<Vec<TreeEntry>, &'static str> {
+    let entries = gix_object::TreeRefIter::from_bytes(data, HASH).map(|entry| entry.map(|entry| owned(&entry)));
+    let mut entries = entries.collect::<Result<Vec<_>, _>>().map_err(|_| "it is malformed")?;
+    entries.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    if entries.windows(2).any(|pair| pair[0].name == pair[1].name) {
+        return Err("it has a name twice");
+    }
+    Ok(entries)
 }
 
 fn owned(entry: &gix_object::tree::EntryRef<'_>) -> TreeEntry {

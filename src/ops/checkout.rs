@@ -1,7 +1,7 @@
 //! Bringing the workspace from one recorded tree to another, for rollback and restore; and bringing an interrupted one to its end.
 //!
-//! Steps: plan and survey (nothing is touched) → journal → stage (all bytes are written aside) → apply (renames) → one sync →
-//! read back → record → the journal goes → what came out is discarded. Where the process dies:
+//! Steps: plan and survey (nothing is touched) → journal → stage (all bytes are written aside) → apply (renames) → one sync,
+//! and reading back → what came out is discarded → record → the journal goes. Where the process dies:
 //!
 //! | before | is found | and done |
 //! |---|---|---|
@@ -12,6 +12,7 @@
 //! | the journal's end | the record is in the log | the journal goes |
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::present_rules::PresentRules;
 use super::workspace::Workspace;
@@ -24,8 +25,9 @@ use crate::path::RelPath;
 use crate::store::{Reader, Store, StoreError};
 use crate::tree::{Change, diff};
 use crate::workspace::checkout::{
-    ApplyError, CheckoutPlan, ContentReader, Contents, LeftOut, PlanTotals, Problem, Progress, ReadError, Recovery, Stage, Watch, apply,
-    left_alone_rule, publish_journal, read_journal, recover, remove_journal, stage, survey, verify,
+    Applied, ApplyError, CheckoutError, CheckoutPlan, ContentReader, Contents, FileStat, LeftOut, Mismatch, PlanTotals, Problem, Progress,
+    ReadError, Recovery, Stage, Watch, apply, left_alone_rule, publish_journal, read_journal, recover, remove_journal, stage, survey,
+    verify,
 };
 
 /// How the names of stages begin.
@@ -171,7 +173,7 @@ fn carry_out(
             return Err(NotCarriedOut::before(error));
         }
     };
-    let applied = match apply(staged, root, &|_| None) {
+    let applied = match apply(staged, root) {
         Ok(applied) => applied,
         Err(error) => {
             if !matches!(error, ApplyError::Undone { .. }) {
@@ -183,21 +185,37 @@ fn carry_out(
             return Err(NotCarriedOut::before(error));
         }
     };
-    applied.sync(root).map_err(NotCarriedOut::after)?;
-    let proved = std::sync::atomic::AtomicU64::new(0);
-    let mismatches = verify(&applied, root, &workspace.store, to, excludes, &|_, _| {
-        proved.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    });
-    let mismatches = mismatches.map_err(NotCarriedOut::after)?;
-    let mut conflict_copies: Vec<RelPath> = applied.conflicts().iter().map(|conflict| conflict.copy.clone()).collect();
+    let (proved_files, mismatches) = settle_down(&applied, workspace, to, excludes).map_err(NotCarriedOut::after)?;
     let kept = applied.kept_directories().to_vec();
-    let discarded = applied.discard(root, &|_| None).map_err(NotCarriedOut::after)?;
-    conflict_copies.extend(discarded.into_iter().map(|conflict| conflict.copy));
+    let discarded = applied.discard(root).map_err(NotCarriedOut::after)?;
+    let conflict_copies: Vec<RelPath> = discarded.into_iter().map(|conflict| conflict.copy).collect();
     for copy in &conflict_copies {
         host.notice(Notice::ConflictCopy { path: copy.to_string() });
     }
     let changed_since = mismatches.iter().filter(|found| found.problem != Problem::Extra).map(ToString::to_string).collect();
-    Ok(CheckedOut { totals, left_alone: Vec::new(), kept, conflict_copies, changed_since, proved_files: proved.into_inner() })
+    Ok(CheckedOut { totals, left_alone: Vec::new(), kept, conflict_copies, changed_since, proved_files })
+}
+
+/// Makes what was applied durable and reads it back, both at once: the one waits for the disk, the other reads what the kernel has
+/// in memory before and after. Gives how many files were found as they should be, and what was not.
+fn settle_down(
+    applied: &Applied,
+    workspace: &Workspace,
+    to: &ObjectId,
+    excludes: &LeftOut<'_>,
+) -> Result<(u64, Vec<Mismatch>), CheckoutError> {
+    let root = &workspace.root_dir;
+    let proved = AtomicU64::new(0);
+    let on_file = |_: &RelPath, _: &FileStat| {
+        proved.fetch_add(1, Ordering::Relaxed);
+    };
+    let (synced, mismatches) = std::thread::scope(|scope| {
+        let syncing = scope.spawn(|| applied.sync(root));
+        let mismatches = verify(applied, root, &workspace.store, to, excludes, &on_file);
+        (syncing.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), mismatches)
+    });
+    synced?;
+    Ok((proved.into_inner(), mismatches?))
 }
 
 /// Appends the version of a checkout that is done.

@@ -16,6 +16,8 @@ mod error;
 mod export_git;
 mod export_tar;
 mod footprint;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod gc;
 mod host;
 #[cfg(feature = "git")]

@@ -105,8 +105,11 @@ mod tests {
 
     #[test]
     fn everything_else_is_no_version() {
-        for text in ["", "0", "v0", "-1", "18446744073709551616", "Newest", "two words", "a..b", "5:src"] {
-            assert!(text.parse::<Revision>().is_err(), "{text}");
+        for (text, why) in [("v0", RevisionError::Zero), ("18446744073709551616", RevisionError::TooLarge)] {
+            assert_eq!(text.parse::<Revision>(), Err(why), "{text}");
+        }
+        for text in ["", "-1", "Newest", "two words", "a..b", "5:src"] {
+            assert_eq!(text.parse::<Revision>(), Err(RevisionError::Malformed), "{text}");
         }
     }
 }

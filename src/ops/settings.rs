@@ -68,11 +68,15 @@ impl Settings {
             Err(error) if error.is_not_found() => return Ok(None),
             other => other?,
         };
-        let error = |why: String| OpsError::Settings { path: dir.path_of(NAME), why };
-        let text = std::str::from_utf8(&bytes).map_err(|error_at| error(error_at.to_string()))?;
-        let settings: Self = toml::from_str(text).map_err(|parse| error(parse.message().to_owned()))?;
-        settings.check().map_err(error)?;
-        Ok(Some(settings))
+        Self::parse(&bytes).map(Some).map_err(|why| OpsError::Settings { path: dir.path_of(NAME), why })
+    }
+
+    /// Reads the bytes of a settings file, or says what is wrong with them.
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+        let settings: Self = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        settings.check()?;
+        Ok(settings)
     }
 
     /// Writes the settings.
@@ -80,8 +84,13 @@ impl Settings {
     /// # Durability
     /// Durable on return; after a crash before that the old settings are in force.
     pub fn write(&self, dir: &Dir, tmp: &Dir) -> OpsResult<()> {
-        let text = toml::to_string(self).map_err(|error| OpsError::Settings { path: dir.path_of(NAME), why: error.to_string() })?;
+        let text = self.to_toml().map_err(|why| OpsError::Settings { path: dir.path_of(NAME), why })?;
         Ok(dir.publish(tmp, NAME, text.as_bytes())?)
+    }
+
+    /// The text of a settings file.
+    pub(super) fn to_toml(&self) -> Result<String, String> {
+        toml::to_string(self).map_err(|error| error.to_string())
     }
 
     fn check(&self) -> Result<(), String> {

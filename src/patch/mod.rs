@@ -13,6 +13,8 @@
 
 mod change;
 mod compare;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod matching;
 mod name;
 mod note;

@@ -32,7 +32,7 @@ impl Address {
         let Some((scheme, rest)) = text.split_once("://") else {
             let path = folder.join(text);
             return match path.to_str() {
-                Some(path) => Ok(Self { text: format!("file://{path}") }),
+                Some(path) => Ok(Self::kept(&format!("file://{path}"))),
                 None => refuse("its path is not UTF-8"),
             };
         };
@@ -46,7 +46,13 @@ impl Address {
             _ if rest.split('/').next().is_none_or(str::is_empty) => return refuse("it names no bucket"),
             _ => {}
         }
-        Ok(Self { text: text.trim_end_matches('/').to_owned() })
+        Ok(Self::kept(text))
+    }
+
+    /// Without slashes at its end, but for the root of the file system.
+    fn kept(text: &str) -> Self {
+        let trimmed = text.trim_end_matches('/');
+        Self { text: if trimmed == "file:" { "file:///" } else { trimmed }.to_owned() }
     }
 
     /// The address as it is kept.
@@ -87,6 +93,8 @@ mod tests {
         let parse = |text: &str| Address::parse(text, Path::new("/w"));
         assert_eq!(parse("s3://bucket/a/b/").unwrap().as_str(), "s3://bucket/a/b");
         assert_eq!(parse("../share").unwrap().as_str(), "file:///w/../share");
+        assert_eq!(parse("share//").unwrap().as_str(), "file:///w/share");
+        assert_eq!(parse("file:///").unwrap().directory(), Some(PathBuf::from("/")));
         assert_eq!(parse("file:///srv/x").unwrap().directory(), Some(PathBuf::from("/srv/x")));
         for wrong in ["", "s3://", "s3:///x", "file://x", "ftp://h/x", "s3://key:secret@bucket", "s3://b?x=1", "s3://b/\u{1b}"] {
             assert!(matches!(parse(wrong), Err(RemoteError::Address { .. })), "{wrong:?}");

@@ -6,7 +6,7 @@ use super::recover::Step;
 use super::{Location, Position, Store, StoreResult};
 use crate::format::chunk_list::ChunkList;
 use crate::format::frame::{Content, check_segment_header};
-use crate::id::{IdHasher, ObjectId, ObjectKind};
+use crate::id::{ObjectId, ObjectKind};
 
 /// A part of the store that is not what was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,17 +141,7 @@ impl Check {
     }
 }
 
-/// Whether the chunks of a list make up the content that the list is said to be of.
+/// Whether the chunks of a list make up the content that the list is said to be of, as reading it wants them.
 fn adds_up(store: &Store, kind: ObjectKind, list: &ChunkList) -> bool {
-    let mut hasher = IdHasher::new(kind);
-    store
-        .with_idle_reader(|reader| {
-            list.chunks.iter().try_for_each(|chunk| {
-                reader.stream(ObjectKind::Blob, &chunk.id, &mut |piece| {
-                    hasher.update(piece);
-                    Ok(())
-                })
-            })
-        })
-        .is_ok_and(|()| hasher.finish() == list.whole)
+    store.with_idle_reader(|reader| reader.stream_chunks(kind, &list.whole, list, &mut |_| Ok(()))).is_ok()
 }

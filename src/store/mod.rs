@@ -15,6 +15,8 @@ mod check;
 mod chunker;
 mod codec;
 mod collect;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod incoming;
 mod index;
 mod location;

@@ -158,7 +158,8 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn stream_chunks(&mut self, kind: ObjectKind, id: &ObjectId, list: &ChunkList, sink: &mut Sink<'_>) -> StoreResult<()> {
+    /// The content that a chunk list is said to be of, piece by piece, held against its id in the end.
+    pub(super) fn stream_chunks(&mut self, kind: ObjectKind, id: &ObjectId, list: &ChunkList, sink: &mut Sink<'_>) -> StoreResult<()> {
         let mut hasher = IdHasher::new(kind);
         for chunk in &list.chunks {
             let Verified::Object(decoded, range) = self.find(ObjectKind::Blob, &chunk.id)? else {

@@ -305,3 +305,42 @@ proptest! {
         let _ = store.catch_up(Known::UpTo(Position::default()));
     }
 }
+
+#[test]
+fn a_file_that_is_no_pack_is_not_taken_in() {
+    let test = TestStore::new();
+    let store = test.open();
+    let mut file = store.tmp().temp_file().unwrap();
+    file.write(b"no pack").unwrap();
+    assert!(matches!(Incoming::new(&store, std::collections::HashSet::new()).unwrap().add(file, &|_| false), Err(StoreError::Format(_))));
+    assert_eq!(store.stored_bytes().unwrap(), 0);
+}
+
+/// The chunks make up the content, but each of the first two is said to have the length of the other: reading refuses that.
+#[test]
+fn a_list_with_wrong_lengths_is_found_by_a_check() {
+    use crate::format::chunk_list::ChunkList;
+    use crate::format::frame::{Content, Frame, encode_frame};
+    let test = TestStore::new();
+    let (ids, _) = push(&test.open(), &[(&noise(9, 3 << 20), None)], b"r");
+    let segment = std::fs::read(test.segment(1)).unwrap();
+    let mut out = segment[..SEGMENT_HEADER_BYTES].to_vec();
+    let mut rest = &segment[SEGMENT_HEADER_BYTES..];
+    while let Ok(frame) = Frame::parse(rest) {
+        let mut payload = frame.payload.to_vec();
+        if frame.header.content == Content::ChunkList {
+            let mut list = ChunkList::decode(&payload).unwrap();
+            assert_ne!(list.chunks[0].bytes, list.chunks[1].bytes);
+            (list.chunks[0].bytes, list.chunks[1].bytes) = (list.chunks[1].bytes, list.chunks[0].bytes);
+            payload = list.encode();
+        }
+        encode_frame(&frame.header, &payload, &mut out);
+        rest = &rest[frame.frame_bytes..];
+    }
+    std::fs::write(test.segment(1), out).unwrap();
+    let store = test.open();
+    assert!(matches!(read(&store, &ids[0]), Err(StoreError::Damaged { .. })));
+    let report = store.check(&mut |_| true).unwrap();
+    assert!(!report.whole.contains(&(ObjectKind::Blob, ids[0])));
+    assert_eq!(report.damages.len(), 1);
+}

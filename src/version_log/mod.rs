@@ -23,6 +23,8 @@
 mod append;
 mod connection;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod head;
 mod mark_table;
 mod marks;

@@ -159,8 +159,11 @@ mod tests {
         let word = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
         let read = parse_file(word(b"v5:a:\xff")).unwrap();
         assert_eq!((read.revision.to_string().as_str(), read.path), ("v5", Some(word(b"a:\xff"))));
-        for bad in [&b"5"[..], b"5:", b":a", b"\xff:a"] {
-            assert!(parse_file(word(bad)).is_err(), "{bad:?}");
+        for bad in [&b"5"[..], b"5:"] {
+            assert!(matches!(parse_file(word(bad)), Err(RevisionPathError::NoPath)), "{bad:?}");
+        }
+        for bad in [&b":a"[..], b"\xff:a"] {
+            assert!(matches!(parse_file(word(bad)), Err(RevisionPathError::Revision(_))), "{bad:?}");
         }
         assert_eq!(parse_folder(word(b"newest")).unwrap(), RevisionPath { revision: Revision::Newest, path: None });
         assert_eq!(parse_folder(word(b"newest:")).unwrap().path, None);

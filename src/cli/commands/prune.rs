@@ -13,11 +13,16 @@ use crate::cli::session::Session;
 use crate::cli::{json, output, prompt, render};
 
 pub fn prune(session: &Session, args: PruneArgs) -> Outcome {
-    prompt::require_somebody_to_ask(session, args.force || args.dry_run)?;
     let (dry_run, force, collects) = (args.dry_run, args.force, !args.no_gc);
+    let policy = policy(args);
+    // Nobody is to confirm what cannot be done anyway.
+    if policy.is_empty() {
+        return Err(OpsError::NoRule.into());
+    }
+    prompt::require_somebody_to_ask(session, force || dry_run)?;
     let calendar = ZoneCalendar::of_system();
     let mut workspace = session.open()?;
-    let mut options = PruneOptions { policy: policy(args), calendar: &calendar, dry_run: true };
+    let mut options = PruneOptions { policy, calendar: &calendar, dry_run: true };
     if dry_run || !force {
         let plan = ops::prune(&mut workspace, &options, session.host())?;
         if dry_run {

@@ -10,7 +10,7 @@ fn key(seed: u64) -> StatKey {
     StatKey { mode: 0o644, bytes: seed, mtime_ns: time, ctime_ns: time + 1, inode: seed << 40, device: 5 + seed % 3 }
 }
 
-fn head() -> BlockHead {
+pub(crate) fn head() -> BlockHead {
     BlockHead {
         tree: ObjectId::of(ObjectKind::Tree, b"t"),
         files: 3,
@@ -22,7 +22,8 @@ fn head() -> BlockHead {
     }
 }
 
-fn nodes() -> Vec<(&'static [u8], RowNode<'static>)> {
+/// One of each kind.
+pub(crate) fn nodes() -> Vec<(&'static [u8], RowNode<'static>)> {
     let id = ObjectId::of(ObjectKind::Blob, b"x");
     let block = BlockRef { offset: 1 << 33, bytes: 77, sum: u64::MAX };
     vec![
@@ -38,7 +39,7 @@ fn nodes() -> Vec<(&'static [u8], RowNode<'static>)> {
     ]
 }
 
-fn encode(head: &BlockHead, nodes: &[(&[u8], RowNode<'_>)]) -> Vec<u8> {
+pub(crate) fn encode(head: &BlockHead, nodes: &[(&[u8], RowNode<'_>)]) -> Vec<u8> {
     let mut block = BlockBuilder::new();
     nodes.iter().for_each(|(name, node)| block.push(name, *node));
     block.finish(head)

@@ -15,6 +15,8 @@ use self::intake::{Route, Taken, take_in};
 #[cfg(feature = "git")]
 pub use self::jobs::group_key;
 use self::jobs::{ToRead, divide};
+#[cfg(any(test, feature = "fuzzing"))]
+pub use self::secrets::suspected_in_both_ways;
 use super::{Host, OpsError, OpsResult, Phase, Workspace};
 use crate::disk::Dir;
 use crate::format::tree::Tree;

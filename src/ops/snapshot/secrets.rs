@@ -69,6 +69,15 @@ pub fn suspected(content: &[u8]) -> Option<&'static str> {
     (!is_binary(content)).then(|| RULES[found.pattern().as_usize()].name)
 }
 
+/// What [`suspected`] finds, and what trying every form at every place finds.
+#[cfg(any(test, feature = "fuzzing"))]
+pub fn suspected_in_both_ways(content: &[u8]) -> (Option<&'static str>, Option<&'static str>) {
+    let seen = &content[..content.len().min(SECRET_SCAN_BYTES_MAX)];
+    let found_at = |start: usize| RULES.iter().find(|rule| seen[start..].starts_with(rule.prefix.as_bytes()) && holds(seen, start, rule));
+    let first = (0..seen.len()).find_map(found_at).filter(|_| !is_binary(seen));
+    (suspected(content), first.map(|rule| rule.name))
+}
+
 fn search() -> Option<&'static AhoCorasick> {
     static SEARCH: OnceLock<Option<AhoCorasick>> = OnceLock::new();
     // Only for a leftmost search does the library look for several beginnings at once with vector instructions. No beginning

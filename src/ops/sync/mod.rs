@@ -29,6 +29,8 @@ pub use fetch::{FetchOutcome, FetchWhat, fetch_contents};
 pub use keys::{KeyChange, RemoteSecret, remote_key_change, remote_recovery_code};
 pub use merge::Renumbered;
 pub use remotes::{AddOptions, AddOutcome, RemoteReport, RemoteRow, remote_add, remote_check, remote_list, remote_remove};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use state::remote_state;
 pub use verify::{RemoteVerifyOptions, RemoteVerifyOutcome, remote_verify};
 
 use std::time::Duration;

@@ -68,6 +68,16 @@ impl RemoteState {
         }
     }
 
+    /// Reads the bytes of a file, or says what is wrong with them.
+    fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+        let state: Self = toml::from_str(text).map_err(|error| error.message().to_owned())?;
+        if state.format > FORMAT_VERSION {
+            return Err(format!("it has format {}; this program knows formats up to {FORMAT_VERSION}", state.format));
+        }
+        state.seen().map(|_| state)
+    }
+
     /// The last entry that was seen.
     pub fn seen(&self) -> Result<Seen, String> {
         let id = |text: &str| text.parse().map_err(|_| "an id in it is malformed".to_owned());
@@ -210,14 +220,7 @@ fn read(dir: &Dir, name: &str) -> OpsResult<Option<RemoteState>> {
         Err(error) if error.is_not_found() => return Ok(None),
         other => other?,
     };
-    let unusable = |why: String| OpsError::Settings { path: dir.path_of(&file), why };
-    let text = String::from_utf8(bytes).map_err(|error| unusable(error.to_string()))?;
-    let state: RemoteState = toml::from_str(&text).map_err(|error| unusable(error.message().to_owned()))?;
-    if state.format > FORMAT_VERSION {
-        return Err(unusable(format!("it has format {}; this program knows formats up to {FORMAT_VERSION}", state.format)));
-    }
-    state.seen().map_err(unusable)?;
-    Ok(Some(state))
+    RemoteState::parse(&bytes).map(Some).map_err(|why| OpsError::Settings { path: dir.path_of(&file), why })
 }
 
 fn file_of(name: &str) -> OpsResult<String> {
@@ -226,4 +229,12 @@ fn file_of(name: &str) -> OpsResult<String> {
         return Err(OpsError::BadRemoteName { name: name.to_owned() });
     }
     Ok(format!("{name}{SUFFIX}"))
+}
+
+/// For the fuzzer: what is taken is written and read again.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn remote_state(bytes: &[u8]) {
+    let Ok(state) = RemoteState::parse(bytes) else { return };
+    let text = toml::to_string(&state).expect("what was read can be written");
+    assert_eq!(RemoteState::parse(text.as_bytes()).as_ref(), Ok(&state));
 }

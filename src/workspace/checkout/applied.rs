@@ -2,7 +2,7 @@
 
 use super::contents::CheckoutError;
 use super::keep::ConflictCopy;
-use super::known::{Known, SeenLookup};
+use super::known::Known;
 use super::moves::Moves;
 use super::plan::CheckoutPlan;
 use super::settle::settle;
@@ -14,23 +14,17 @@ use crate::path::RelPath;
 #[derive(Debug)]
 pub struct Applied {
     pub(super) staged: StagedPlan,
-    conflicts: Vec<ConflictCopy>,
     kept: Vec<RelPath>,
 }
 
 impl Applied {
-    pub(super) fn new(staged: StagedPlan, conflicts: Vec<ConflictCopy>, kept: Vec<RelPath>) -> Self {
-        Self { staged, conflicts, kept }
+    pub(super) fn new(staged: StagedPlan, kept: Vec<RelPath>) -> Self {
+        Self { staged, kept }
     }
 
     /// What was carried out.
     pub fn plan(&self) -> &CheckoutPlan {
         &self.staged.survey.plan
-    }
-
-    /// What others changed between the scan and the moment it was replaced or removed: kept beside its place.
-    pub fn conflicts(&self) -> &[ConflictCopy] {
-        &self.conflicts
     }
 
     /// Directories that no longer belong, but hold something that is excluded or was never recorded.
@@ -47,11 +41,11 @@ impl Applied {
         sync_stages(&self.staged.survey.local_stages, root, &self.staged.stage)
     }
 
-    /// Removes what came out of the workspace, after the journal is gone. What was written to meanwhile, through a handle that
-    /// was open before, is kept as a conflict copy and returned.
-    pub fn discard(self, root: &Dir, seen: &SeenLookup<'_>) -> Result<Vec<ConflictCopy>, CheckoutError> {
+    /// Removes what came out of the workspace. What others changed between the scan and now, the last moment, also through a handle
+    /// that was open before, is kept as a conflict copy beside its place and returned.
+    pub fn discard(self, root: &Dir) -> Result<Vec<ConflictCopy>, CheckoutError> {
         let StagedPlan { survey, stage, .. } = &self.staged;
-        let conflicts = settle(Known::new(&survey.plan, seen), root, stage, &survey.local_stages, &Moves::new(&|_| Ok(())))?;
+        let conflicts = settle(&Known::new(&survey.plan), root, stage, &survey.local_stages, &Moves::new(&|_| Ok(())))?;
         remove_stages(&survey.local_stages, root, stage)?;
         Ok(conflicts)
     }

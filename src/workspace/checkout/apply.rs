@@ -1,12 +1,12 @@
 //! Carrying out a staged plan. Only here is the workspace changed, and only by renames, by removing empty directories and
 //! by setting permission bits; each of these can be taken back, and is, when one of them fails.
 //!
-//! Order: files and links go, then directories that are empty now, then what comes is put in place, then what came out
-//! unexpectedly is put beside its place, and the permission bits of directories are last, deepest first.
+//! Order: files and links go, then directories that are empty now, then what comes is put in place, and the permission bits of
+//! directories are last, deepest first.
 //!
-//! Somebody may edit files meanwhile. So what came out of a place is looked at afterwards: unless it is what was recorded
-//! (or what is to come) it is kept as a conflict copy. One thread does all this: the kernel renames between two folders one
-//! at a time anyway.
+//! Somebody may edit files meanwhile. So what came out of a place is looked at afterwards, when the stage is settled: unless it is
+//! what was recorded (or what is to come) it is kept as a conflict copy. One thread does all this: the kernel renames between two
+//! folders one at a time anyway.
 
 use std::os::fd::{AsFd, OwnedFd};
 
@@ -16,8 +16,7 @@ use super::access::mode_of;
 use super::applied::Applied;
 use super::beneath::{OpenFor, open_beneath};
 use super::contents::PlaceError;
-use super::keep::{ConflictCopy, keep_aside};
-use super::known::{Known, SeenLookup};
+use super::keep::ConflictCopy;
 use super::look::{Found, look};
 use super::moves::{At, Moves, Put};
 use super::plan::{Action, Place};
@@ -60,48 +59,32 @@ pub(super) enum Done {
     Put { group: usize, place: usize, put: Put },
     /// A move to the place failed, perhaps in the middle.
     HalfPut { group: usize, place: usize },
-    /// What came out of a place was put beside it.
-    Kept { group: usize, place: usize, copy: RelPath },
     /// Permission bits were set.
     Chmod { place: usize, mode: u16 },
 }
 
 /// Carries out a plan. The journal must be durable before, and stays until what the workspace became is recorded.
 ///
-/// `seen` tells what the scan saw that found the workspace equal to the tree the plan begins with.
-///
 /// # Durability
 /// None before [`Applied::sync`]. A crash before that leaves any mixture, which the journal lets the next command finish.
-pub fn apply(staged: StagedPlan, root: &Dir, seen: &SeenLookup<'_>) -> Result<Applied, ApplyError> {
-    let moves = Moves::new(&|_| Ok(()));
-    apply_with(staged, root, seen, &moves)
+pub fn apply(staged: StagedPlan, root: &Dir) -> Result<Applied, ApplyError> {
+    apply_with(staged, root, &Moves::new(&|_| Ok(())))
 }
 
 /// The same with moves of one's own: tests stop them where they like.
-pub(super) fn apply_with(staged: StagedPlan, root: &Dir, seen: &SeenLookup<'_>, moves: &Moves<'_>) -> Result<Applied, ApplyError> {
-    let mut run = Run {
-        staged: &staged,
-        root,
-        known: Known::new(&staged.survey.plan, seen),
-        moves,
-        done: Vec::new(),
-        strangers: Vec::new(),
-        conflicts: Vec::new(),
-        kept: Vec::new(),
-        open: None,
-    };
+pub(super) fn apply_with(staged: StagedPlan, root: &Dir, moves: &Moves<'_>) -> Result<Applied, ApplyError> {
+    let mut run = Run { staged: &staged, root, moves, done: Vec::new(), kept: Vec::new(), open: None };
     let applied = run
         .mark_stage()
         .and_then(|()| run.remove_leaves())
         .and_then(|()| run.remove_directories())
         .and_then(|()| run.bring_in())
-        .and_then(|()| run.keep_strangers())
         .and_then(|()| run.set_modes());
-    let Run { done, conflicts, mut kept, .. } = run;
+    let Run { done, mut kept, .. } = run;
     match applied {
         Ok(()) => {
             kept.extend(staged.survey.kept_directories().cloned());
-            Ok(Applied::new(staged, conflicts, kept))
+            Ok(Applied::new(staged, kept))
         }
         Err(source) => Err(undo(&staged, root, moves, done, source)),
     }
@@ -110,12 +93,8 @@ pub(super) fn apply_with(staged: StagedPlan, root: &Dir, seen: &SeenLookup<'_>, 
 struct Run<'a> {
     staged: &'a StagedPlan,
     root: &'a Dir,
-    known: Known<'a>,
     moves: &'a Moves<'a>,
     done: Vec<Done>,
-    /// What came out and is in no version: its slot's group and place.
-    strangers: Vec<(usize, usize)>,
-    conflicts: Vec<ConflictCopy>,
     kept: Vec<RelPath>,
     /// The folder worked in last.
     open: Option<(usize, OwnedFd)>,
@@ -167,15 +146,8 @@ impl<'a> Run<'a> {
             moves.take(At::new(folder.as_fd(), place.name()), slot).map_err(|error| PlaceError::new("remove", &place.path, error))?;
         if taken {
             self.done.push(Done::Taken { group, place: index });
-            self.note_stranger(slot, group, index);
         }
         Ok(())
-    }
-
-    fn note_stranger(&mut self, slot: At<'_>, group: usize, index: usize) {
-        if !self.known.is_known(slot, &self.places()[index]) {
-            self.strangers.push((group, index));
-        }
     }
 
     /// Deepest first. The kernel removes no directory that holds anything, so what others put there meanwhile is safe.
@@ -213,7 +185,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Somebody put something there meanwhile. It stays, unless its place is needed: then it comes out as a stranger.
+    /// Somebody put something there meanwhile. It stays, unless its place is needed: then it comes out and is kept beside.
     fn keep_directory(&mut self, place: &Place) {
         if place.action == Action::RemoveDirectory {
             self.kept.push(place.path.clone());
@@ -235,9 +207,6 @@ impl<'a> Run<'a> {
         match moves.put(slot, At::new(folder.as_fd(), place.name()), is_taken) {
             Ok(put) => {
                 self.done.push(Done::Put { group, place: index, put });
-                if put == Put::Swapped {
-                    self.note_stranger(slot, group, index);
-                }
                 Ok(())
             }
             Err(error) => {
@@ -245,19 +214,6 @@ impl<'a> Run<'a> {
                 Err(PlaceError::new("put in place", &place.path, error))
             }
         }
-    }
-
-    fn keep_strangers(&mut self) -> Result<(), PlaceError> {
-        for (group, index) in std::mem::take(&mut self.strangers) {
-            let place = &self.places()[index];
-            let slot_name = slot_name(&place.path);
-            let slot = At::new(self.staged.slot_folder(group, index), slot_name.as_bytes());
-            let kept = keep_aside(self.moves, self.root.as_fd(), slot, &place.path)
-                .map_err(|error| PlaceError::new("keep a copy of", &place.path, error))?;
-            self.done.push(Done::Kept { group, place: index, copy: kept.copy.clone() });
-            self.conflicts.push(kept);
-        }
-        Ok(())
     }
 
     fn set_modes(&mut self) -> Result<(), PlaceError> {

@@ -2,35 +2,33 @@
 
 use std::os::fd::AsFd;
 
-use rustix::fs::Stat;
-
 use super::beneath::{OpenFor, names_in, open_beneath};
-use super::look::{FileStat, Found, Hashing, Seen, is_torn, look};
+use super::look::{FileStat, Found, Hashing, is_torn, look};
 use super::moves::At;
 use super::plan::{CheckoutPlan, Place};
-use crate::path::RelPath;
 use crate::tree::OwnedNode;
-
-/// What the scan that recorded the present tree saw of a file or link: see [`Seen`].
-pub type SeenLookup<'a> = dyn Fn(&RelPath) -> Option<Seen> + 'a;
 
 /// Compares with what the two trees of a plan hold.
 pub(super) struct Known<'a> {
     plan: &'a CheckoutPlan,
-    seen: &'a SeenLookup<'a>,
     hashing: Hashing,
     /// Files may be there that a power cut tore while they were written.
     expects_torn: bool,
 }
 
 impl<'a> Known<'a> {
-    pub(super) fn new(plan: &'a CheckoutPlan, seen: &'a SeenLookup<'a>) -> Self {
-        Self { plan, seen, hashing: Hashing::new(), expects_torn: false }
+    pub(super) fn new(plan: &'a CheckoutPlan) -> Self {
+        Self { plan, hashing: Hashing::new(), expects_torn: false }
     }
 
-    /// After a crash: nothing is known of times, and files may be torn.
+    /// After a crash: files may be torn.
     pub(super) fn after_crash(plan: &'a CheckoutPlan) -> Self {
-        Self { plan, seen: &|_| None, hashing: Hashing::new(), expects_torn: true }
+        Self { plan, hashing: Hashing::new(), expects_torn: true }
+    }
+
+    /// The same for another thread.
+    pub(super) fn another(&self) -> Self {
+        Self { plan: self.plan, hashing: Hashing::new(), expects_torn: self.expects_torn }
     }
 
     pub(super) fn plan(&self) -> &'a CheckoutPlan {
@@ -53,12 +51,6 @@ impl<'a> Known<'a> {
     }
 
     fn is_known_leaf(&mut self, at: At<'_>, found: &Found, place: &Place) -> std::io::Result<bool> {
-        if let (Found::File(stat), Some(OwnedNode::File { .. })) | (Found::Symlink(stat), Some(OwnedNode::Symlink { .. })) =
-            (found, &place.from)
-            && self.is_as_seen(stat, &place.path)
-        {
-            return Ok(true);
-        }
         for node in [&place.from, &place.to].into_iter().flatten() {
             if self.hashing.has_content(at.folder, at.name, found, node)? {
                 return Ok(true);
@@ -73,10 +65,6 @@ impl<'a> Known<'a> {
             return Ok(false);
         }
         Ok(self.hashing.file(at.folder, at.name)?.is_some_and(|read| read.is_blank))
-    }
-
-    fn is_as_seen(&self, stat: &Stat, path: &RelPath) -> bool {
-        (self.seen)(path).is_some_and(|seen| seen.fits(stat))
     }
 
     /// A directory that was made in the stage is known when everything in it is.

@@ -44,32 +44,13 @@ impl FileStat {
     }
 }
 
-/// What a scan saw of a file or link whose content it recorded. While all of it holds the content is taken to be the same;
-/// otherwise the content itself is compared. A scan that does not trust a file's times (they are too young) gives none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// Inode.
-    pub inode: u64,
-    /// Length in bytes.
-    pub bytes: u64,
-    /// Last change of the content, in nanoseconds since 1970.
-    pub mtime_ns: i128,
-}
-
-impl Seen {
-    pub(super) fn fits(&self, stat: &Stat) -> bool {
-        let stat = FileStat::of(stat);
-        *self == Seen { inode: stat.inode, bytes: stat.bytes, mtime_ns: stat.mtime_ns }
-    }
-}
-
 /// What stands at a place.
 #[derive(Clone, Debug)]
 pub(super) enum Found {
     Nothing,
     File(Stat),
     Directory(Stat),
-    Symlink(Stat),
+    Symlink,
     /// A device, socket or pipe.
     Special,
 }
@@ -81,7 +62,7 @@ impl Found {
             Self::Nothing => "nothing",
             Self::File(_) => "a file",
             Self::Directory(_) => "a directory",
-            Self::Symlink(_) => "a link",
+            Self::Symlink => "a link",
             Self::Special => "a device, socket or pipe",
         }
     }
@@ -97,7 +78,7 @@ pub(super) fn look(folder: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<Fo
     Ok(match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => Found::File(stat),
         FileType::Directory => Found::Directory(stat),
-        FileType::Symlink => Found::Symlink(stat),
+        FileType::Symlink => Found::Symlink,
         _ => Found::Special,
     })
 }
@@ -157,7 +138,7 @@ impl Hashing {
             (Found::File(stat), OwnedNode::File { bytes, id, .. }) => {
                 Ok(FileStat::of(stat).bytes == *bytes && self.file(folder, name)?.is_some_and(|read| read.id == *id))
             }
-            (Found::Symlink(_), OwnedNode::Symlink { target }) => Ok(read_link(folder, name)? == *target),
+            (Found::Symlink, OwnedNode::Symlink { target }) => Ok(read_link(folder, name)? == *target),
             _ => Ok(false),
         }
     }
@@ -169,7 +150,7 @@ impl Hashing {
             Found::Nothing => FoundNode::Nothing,
             Found::Special => FoundNode::Strange,
             Found::Directory(stat) => FoundNode::Node(OwnedNode::Directory { mode: mode_of(stat), id: ObjectId::ZERO }),
-            Found::Symlink(_) => FoundNode::Node(OwnedNode::Symlink { target: read_link(folder, name)? }),
+            Found::Symlink => FoundNode::Node(OwnedNode::Symlink { target: read_link(folder, name)? }),
             Found::File(_) => self.file(folder, name)?.map_or(FoundNode::Strange, FoundNode::of_file),
         })
     }

@@ -10,9 +10,10 @@
 //! 4. [`stage`]: everything that comes is written in full into the stage, a folder of the store. After an error (a damaged
 //!    object, a full disk, the user stopped it) the workspace is as it was and the stage is gone; the journal can go too.
 //! 5. [`apply`]: renames, each of which can be taken back, and are when one fails. What comes out of a place goes into the
-//!    stage; unless it is what was recorded there it is kept beside the place as `NAME.lua-conflict-1`.
-//! 6. [`verify`]: everything touched is read back, and gives the rows for the stat cache.
-//! 7. [`Applied::sync`], then the caller records the new version, then [`remove_journal`], then [`Applied::discard`].
+//!    stage.
+//! 6. [`Applied::sync`], and [`verify`]: everything touched is read back.
+//! 7. [`Applied::discard`]: what came out goes; unless it is what was recorded there it is kept beside the place as
+//!    `NAME.lua-conflict-1`. Then the caller records the new version, then [`remove_journal`].
 //!
 //! A command that finds a journal calls [`recover`] first. It says how far the checkout got and gives the changes that are left
 //! in either direction, which go through the same steps again under the same journal: `CheckoutPlan::new(recovery.forward,
@@ -88,8 +89,7 @@ pub use apply::{ApplyError, apply};
 pub use contents::{CheckoutError, ContentReader, Contents, LeftOut, PlaceError, ReadError, Watch, WriteError};
 pub use journal::{JOURNAL_NAME, JournalError, publish_journal, read_journal, remove_journal};
 pub use keep::ConflictCopy;
-pub use known::SeenLookup;
-pub use look::{FileStat, Seen};
+pub use look::FileStat;
 pub use materialize::{MaterializeOptions, Materialized, materialize};
 pub use plan::{Action, CheckoutPlan, Place, PlanTotals};
 pub use recover::{Progress, Recovery, left_alone_rule, recover};

@@ -83,7 +83,7 @@ where
     let mut recovery = sum_up(states);
     // Killed while it was staging: nothing of the workspace is in the stage, but files that are half written are.
     if recovery.progress != Progress::NotBegun || stage.is_in_use()? {
-        recovery.conflicts = settle(Known::after_crash(&plan), root, &stage, &local_stages, &Moves::new(&|_| Ok(())))?;
+        recovery.conflicts = settle(&Known::after_crash(&plan), root, &stage, &local_stages, &Moves::new(&|_| Ok(())))?;
     }
     remove_stages(&local_stages, root, &stage)?;
     Ok(recovery)

@@ -14,8 +14,10 @@ use super::keep::{ConflictCopy, keep_aside};
 use super::known::Known;
 use super::moves::{At, Moves};
 use super::plan::Place;
+use super::pool::{Jobs, run, thread_count};
 use super::stage_dir::{Stage, empty_folder, make_stage_folder, slot_name};
 use crate::disk::Dir;
+use crate::limits::READ_BATCH_FILES;
 use crate::path::RelPath;
 
 /// Whole trees are moved into this folder of a stage before they are taken apart, so that no half of one is ever found in
@@ -24,18 +26,18 @@ const TRASH: &str = "trash";
 
 /// Settles everything in the stages of a plan.
 pub(super) fn settle(
-    known: Known<'_>,
+    known: &Known<'_>,
     root: &Dir,
     stage: &Stage,
     local_stages: &[RelPath],
     moves: &Moves<'_>,
 ) -> Result<Vec<ConflictCopy>, PlaceError> {
-    let by_slot = known.plan().places().iter().map(|place| (slot_name(&place.path), place)).collect();
-    let mut settling = Settling { root, moves, known, by_slot, conflicts: Vec::new() };
-    settling.settle_stage(stage.folder().as_fd())?;
+    let slots = Slots { by_name: known.plan().places().iter().map(|place| (slot_name(&place.path), place)).collect() };
+    let mut settling = Settling { root, moves, slots, conflicts: Vec::new() };
+    settling.settle_stage(known, stage.folder().as_fd())?;
     for path in local_stages {
         let local = open_local(root, path, stage).map_err(|error| PlaceError::new("open the stage in", path, error))?;
-        local.map_or(Ok(()), |local| settling.settle_stage(local.as_fd()))?;
+        local.map_or(Ok(()), |local| settling.settle_stage(known, local.as_fd()))?;
     }
     Ok(settling.conflicts)
 }
@@ -49,39 +51,99 @@ fn open_local(root: &Dir, path: &RelPath, stage: &Stage) -> rustix::io::Result<O
     }
 }
 
+/// Something in a stage: the number of its folder there, and its name.
+type Slot = (usize, Vec<u8>);
+
+/// What is left of a slot after it was looked at.
+enum Left {
+    /// A directory that versions hold; it takes several steps to remove.
+    Known(Slot),
+    /// What no version holds.
+    Stranger(Slot),
+}
+
+/// Whose slot is whose.
+struct Slots<'a> {
+    by_name: HashMap<String, &'a Place>,
+}
+
+impl Slots<'_> {
+    /// Removes the files that versions hold. Gives what is left.
+    fn look_through(&self, known: &Known<'_>, folders: &[OwnedFd], jobs: Vec<Vec<Slot>>) -> Result<Vec<Vec<Left>>, PlaceError> {
+        let threads = if jobs.len() > 1 { thread_count() } else { 1 };
+        let start = |_| (known.another(), Vec::new());
+        let look = |(known, left): &mut (Known<'_>, Vec<Left>), slots: Vec<Slot>, _: &Jobs<Vec<Slot>>| {
+            for slot in slots {
+                left.extend(self.look_at(known, folders[slot.0].as_fd(), slot)?);
+            }
+            Ok(())
+        };
+        run(threads, jobs, &start, &look, &|(_, left)| left)
+    }
+
+    fn look_at(&self, known: &mut Known<'_>, folder: BorrowedFd<'_>, slot: Slot) -> Result<Option<Left>, PlaceError> {
+        let at = At::new(folder, &slot.1);
+        if !self.place(at.name).is_some_and(|place| known.is_known(at, place)) {
+            return Ok(Some(Left::Stranger(slot)));
+        }
+        match rustix::fs::unlinkat(at.folder, at.name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(None),
+            // What unlinking a directory answers differs between file systems.
+            Err(Errno::ISDIR | Errno::PERM) => Ok(Some(Left::Known(slot))),
+            Err(error) => Err(self.not_removed(at.name, error)),
+        }
+    }
+
+    fn place(&self, name: &[u8]) -> Option<&Place> {
+        self.by_name.get(String::from_utf8_lossy(name).trim_end_matches('~')).copied()
+    }
+
+    fn not_removed(&self, name: &[u8], error: Errno) -> PlaceError {
+        let path = self.place(name).map_or(RelPath::root(), |place| place.path.clone());
+        PlaceError::new("remove the former content of", &path, error)
+    }
+}
+
 struct Settling<'a> {
     root: &'a Dir,
     moves: &'a Moves<'a>,
-    known: Known<'a>,
-    by_slot: HashMap<String, &'a Place>,
+    slots: Slots<'a>,
     conflicts: Vec<ConflictCopy>,
 }
 
 impl Settling<'_> {
-    fn settle_stage(&mut self, stage: BorrowedFd<'_>) -> Result<(), PlaceError> {
+    /// Reading what came out takes the time, so several threads do that; what changes more than a slot is done by one.
+    fn settle_stage(&mut self, known: &Known<'_>, stage: BorrowedFd<'_>) -> Result<(), PlaceError> {
         let failed = |error: Errno| PlaceError::new("empty the stage of", &RelPath::root(), error);
         let threads = names_in(stage).map_err(failed)?.into_iter().filter(|name| name.iter().all(u8::is_ascii_digit));
+        let (mut folders, mut jobs) = (Vec::new(), Vec::new());
         for thread in threads {
             let folder = open_beneath(stage, &thread, OpenFor::Listing).map_err(failed)?;
-            for name in names_in(folder.as_fd()).map_err(failed)? {
-                self.settle_slot(stage, At::new(folder.as_fd(), &name))?;
+            let names = names_in(folder.as_fd()).map_err(failed)?;
+            let slots: Vec<Slot> = names.into_iter().map(|name| (folders.len(), name)).collect();
+            jobs.extend(slots.chunks(READ_BATCH_FILES).map(<[Slot]>::to_vec));
+            folders.push(folder);
+        }
+        for left in self.slots.look_through(known, &folders, jobs)?.into_iter().flatten() {
+            match left {
+                Left::Known((folder, name)) => {
+                    let slot = At::new(folders[folder].as_fd(), &name);
+                    remove_directory(stage, slot).map_err(|error| self.slots.not_removed(&name, error))?;
+                }
+                Left::Stranger((folder, name)) => self.keep(At::new(folders[folder].as_fd(), &name))?,
             }
         }
         Ok(())
     }
 
-    fn settle_slot(&mut self, stage: BorrowedFd<'_>, slot: At<'_>) -> Result<(), PlaceError> {
-        let name = String::from_utf8_lossy(slot.name);
-        let place = self.by_slot.get(name.trim_end_matches('~')).copied();
-        if place.is_some_and(|place| self.known.is_known(slot, place)) {
-            let path = place.map_or(RelPath::root(), |place| place.path.clone());
-            return remove(stage, slot).map_err(|error| PlaceError::new("remove the former content of", &path, error));
-        }
-        let path = match place {
+    fn keep(&mut self, slot: At<'_>) -> Result<(), PlaceError> {
+        let path = match self.slots.place(slot.name) {
             Some(place) => place.path.clone(),
             // Nothing of ours: somebody put it into the stage. Hexadecimal digits are a name always.
-            None => RelPath::new(format!("recovered-{}", name.replace(|c: char| !c.is_ascii_alphanumeric(), "_")).as_bytes())
-                .unwrap_or_default(),
+            None => {
+                let name = String::from_utf8_lossy(slot.name).replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+                RelPath::new(format!("recovered-{name}").as_bytes()).unwrap_or_default()
+            }
         };
         let kept = keep_aside(self.moves, self.root.as_fd(), slot, &path);
         self.conflicts.push(kept.map_err(|error| PlaceError::new("keep a copy of", &path, error))?);
@@ -89,13 +151,7 @@ impl Settling<'_> {
     }
 }
 
-fn remove(stage: BorrowedFd<'_>, slot: At<'_>) -> rustix::io::Result<()> {
-    match rustix::fs::unlinkat(slot.folder, slot.name, AtFlags::empty()) {
-        Ok(()) | Err(Errno::NOENT) => return Ok(()),
-        // What unlinking a directory answers differs between file systems.
-        Err(Errno::ISDIR | Errno::PERM) => {}
-        Err(error) => return Err(error),
-    }
+fn remove_directory(stage: BorrowedFd<'_>, slot: At<'_>) -> rustix::io::Result<()> {
     let trash = make_stage_folder(stage, TRASH)?;
     empty_folder(trash.as_fd())?;
     access::chmod(slot.folder, slot.name, 0o700)?;

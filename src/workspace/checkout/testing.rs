@@ -289,7 +289,7 @@ impl Rig {
 
     /// Everything up to apply, which asks the gate before every change of the workspace.
     pub(super) fn apply_gated(&self, gate: &Gate<'_>) -> Result<Applied, ApplyError> {
-        apply_with(self.staged(&nothing_left_out).unwrap(), &self.root, &|_| None, &Moves::new(gate))
+        apply_with(self.staged(&nothing_left_out).unwrap(), &self.root, &Moves::new(gate))
     }
 
     pub(super) fn verify(&self, applied: &Applied, left_out: &LeftOut<'_>) -> Vec<Mismatch> {
@@ -297,7 +297,7 @@ impl Rig {
     }
 
     pub(super) fn discard(&self, applied: Applied) -> Vec<ConflictCopy> {
-        applied.discard(&self.root, &|_| None).unwrap()
+        applied.discard(&self.root).unwrap()
     }
 
     pub(super) fn journal(&self) -> crate::format::journal::Journal {

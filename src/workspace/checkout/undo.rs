@@ -14,7 +14,6 @@ use super::settle::settle;
 use super::stage::{StagedPlan, remove_stages};
 use super::stage_dir::slot_name;
 use crate::disk::Dir;
-use crate::path::RelPath;
 
 /// Takes everything back, last first, and empties the stage.
 pub(super) fn undo(staged: &StagedPlan, root: &Dir, moves: &Moves<'_>, done: Vec<Done>, source: PlaceError) -> ApplyError {
@@ -53,7 +52,6 @@ impl Back<'_> {
                 (place, self.with_slot(*group, *place, &|slot, at| self.moves.take(at, slot).map(drop)))
             }
             Done::HalfPut { group, place } => (place, self.with_slot(*group, *place, &|slot, at| self.moves.put_back(slot, at))),
-            Done::Kept { group, place, copy } => (place, self.return_copy(*group, *place, copy)),
             Done::RemovedDirectory { place, mode } => (place, self.remake_directory(&places[*place], *mode)),
             Done::Chmod { place, mode } => (place, self.with_place(&places[*place], &|at| self.moves.chmod(at, *mode))),
         };
@@ -72,18 +70,10 @@ impl Back<'_> {
         self.with_place(place, &|at| act(slot, at))
     }
 
-    fn return_copy(&self, group: usize, index: usize, copy: &RelPath) -> rustix::io::Result<()> {
-        let slot = slot_name(&self.staged.survey.plan.places()[index].path);
-        let slot = At::new(self.staged.slot_folder(group, index), slot.as_bytes());
-        let Some((folder, name)) = copy.split_last() else { return Ok(()) };
-        let folder = open_beneath(self.root.as_fd(), folder.as_bytes(), OpenFor::Names)?;
-        self.moves.move_new(At::new(folder.as_fd(), name), slot)
-    }
-
     fn remake_directory(&self, place: &Place, mode: u16) -> rustix::io::Result<()> {
         self.with_place(place, &|at| {
             match self.moves.make_directory(at) {
-                // A conflict copy needed it again.
+                // Somebody made it again.
                 Ok(()) | Err(Errno::EXIST) => self.moves.chmod(at, mode),
                 Err(error) => Err(error),
             }
@@ -92,7 +82,7 @@ impl Back<'_> {
 
     fn empty_stage(&self) -> Result<Vec<super::keep::ConflictCopy>, CheckoutError> {
         let StagedPlan { survey, stage, .. } = self.staged;
-        let conflicts = settle(Known::new(&survey.plan, &|_| None), self.root, stage, &survey.local_stages, self.moves)?;
+        let conflicts = settle(&Known::new(&survey.plan), self.root, stage, &survey.local_stages, self.moves)?;
         remove_stages(&survey.local_stages, self.root, stage)?;
         Ok(conflicts)
     }

@@ -12,7 +12,7 @@ use super::beneath::{OpenFor, open_beneath};
 use super::contents::{CheckoutError, LeftOut};
 use super::cursor::{Folder, TreeCursor};
 use super::look::{FileStat, Found, Hashing, look, read_link};
-use super::plan::{Action, CheckoutPlan, Place, split};
+use super::plan::{Action, CheckoutPlan, Place};
 use super::pool::{Jobs, run, thread_count};
 use crate::disk::Dir;
 use crate::id::ObjectId;
@@ -69,7 +69,7 @@ impl std::fmt::Display for Mismatch {
 pub type FileVisitor<'a> = dyn Fn(&RelPath, &FileStat) + Sync + 'a;
 
 /// Reads back what was applied: the names in each folder that was touched, and kind, permission bits and content of each
-/// place. What is excluded, kept or a conflict copy is passed over. Gives what differs, sorted by path.
+/// place. What is excluded or kept is passed over. Gives what differs, sorted by path.
 ///
 /// `on_file` may be called from any thread.
 pub fn verify<S>(
@@ -84,10 +84,10 @@ where
     S: TreeSource,
     S::Error: Display,
 {
-    let spared = spared_paths(applied);
+    let kept: HashSet<&[u8]> = applied.kept_directories().iter().map(RelPath::as_bytes).collect();
     let local_stage = applied.staged.stage.local_name();
     let allowed = |path: &RelPath, name: &[u8], is_directory: bool| {
-        name == local_stage.as_bytes() || spared.contains(path.as_bytes()) || is_left_out(path, is_directory)
+        name == local_stage.as_bytes() || kept.contains(path.as_bytes()) || is_left_out(path, is_directory)
     };
     read_back(applied.plan(), root, trees, to, &allowed, on_file)
 }
@@ -163,18 +163,6 @@ where
     mismatches.sort_by(|one, other| one.path.cmp(&other.path));
     mismatches.dedup();
     Ok(mismatches)
-}
-
-/// Conflict copies with the folders that they are in (which may have been made again for them), and kept directories.
-fn spared_paths(applied: &Applied) -> HashSet<&[u8]> {
-    let mut spared: HashSet<&[u8]> = applied.kept_directories().iter().map(RelPath::as_bytes).collect();
-    for conflict in applied.conflicts() {
-        let mut path = conflict.copy.as_bytes();
-        while !path.is_empty() && spared.insert(path) {
-            path = split(path).0;
-        }
-    }
-    spared
 }
 
 /// Whether something may be at a path, or lack there, whatever the tree says: path, name, whether it is a directory.
@@ -266,7 +254,7 @@ impl Reader<'_> {
         let problem = match (node, &found) {
             (_, Found::Nothing) => Some(Problem::Missing),
             (OwnedNode::Directory { mode, .. }, Found::Directory(stat)) => mode_problem(mode_of(stat), *mode),
-            (OwnedNode::Symlink { target }, Found::Symlink(_)) => (read_link(folder, place.name())? != *target).then_some(Problem::Content),
+            (OwnedNode::Symlink { target }, Found::Symlink) => (read_link(folder, place.name())? != *target).then_some(Problem::Content),
             (OwnedNode::File { mode, id, .. }, Found::File(_)) => match self.hashing.file(folder, place.name())? {
                 Some(read) if read.id == *id => {
                     let problem = mode_problem(mode_of(&read.stat), *mode);

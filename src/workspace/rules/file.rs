@@ -1,5 +1,8 @@
 //! The rules of one ignore file.
 
+#[cfg(any(test, feature = "fuzzing"))]
+mod plain;
+
 use std::ops::Range;
 
 use super::glob::Program;

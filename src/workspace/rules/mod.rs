@@ -21,6 +21,8 @@ mod built_in;
 mod class;
 mod explain;
 mod file;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod glob;
 mod index;
 mod level;

@@ -43,7 +43,7 @@ fn finish(rig: &Rig, forward: bool, moves: &Moves<'_>) {
     let recovery = rig.recover();
     let (changes, goal) = if forward { (recovery.forward, rig.to) } else { (recovery.back, rig.from) };
     let plan = CheckoutPlan::new(changes, &left_alone_rule(&rig.journal()));
-    let applied = apply_with(rig.staged_plan(plan).unwrap(), &rig.root, &|_| None, moves).unwrap();
+    let applied = apply_with(rig.staged_plan(plan).unwrap(), &rig.root, moves).unwrap();
     let mismatches = verify(&applied, &rig.root, &rig.library.trees, &goal, &nothing_left_out, &|_, _| ()).unwrap();
     assert_eq!(mismatches, []);
     assert_eq!(rig.discard(applied), []);
@@ -57,7 +57,7 @@ fn kill_everywhere(from: &Model, to: &Model, flags: bool) {
         let staged = rig.staged(&nothing_left_out).unwrap();
         let (applied, calls) = run_until(count, End::Killed, |gate| {
             let moves = if flags { Moves::new(gate) } else { Moves::without_flags(gate) };
-            apply_with(staged, &rig.root, &|_| None, &moves).unwrap()
+            apply_with(staged, &rig.root, &moves).unwrap()
         });
         if applied.is_some() {
             assert!(calls < count);
@@ -89,7 +89,7 @@ fn fail_everywhere(from: &Model, to: &Model, flags: bool) {
             let staged = rig.staged(&nothing_left_out).unwrap();
             let (applied, calls) = run_until(count, end, |gate| {
                 let moves = if flags { Moves::new(gate) } else { Moves::without_flags(gate) };
-                apply_with(staged, &rig.root, &|_| None, &moves)
+                apply_with(staged, &rig.root, &moves)
             });
             match applied.unwrap() {
                 Ok(_) => {
@@ -190,7 +190,7 @@ fn what_was_edited_after_the_kill_is_told() {
     let staged = rig.staged(&nothing_left_out).unwrap();
     // An edit just before: its file is caught in the stage.
     std::fs::write(rig.path("gone/f"), "edited before").unwrap();
-    let (killed, _) = run_until(6, End::Killed, |gate| apply_with(staged, &rig.root, &|_| None, &Moves::new(gate)));
+    let (killed, _) = run_until(6, End::Killed, |gate| apply_with(staged, &rig.root, &Moves::new(gate)));
     assert!(killed.is_none());
     std::fs::write(rig.path("f-l"), "edited after").unwrap();
     let recovery = rig.recover();
@@ -230,7 +230,7 @@ fn torn_files_in_the_stage_are_no_edits_and_others_are() {
     let rig = Rig::new(&from, &to);
     for (content, kept) in [("", 0), ("own", 2)] {
         let staged = rig.staged(&nothing_left_out).unwrap();
-        let (killed, _) = run_until(1, End::Killed, |gate| apply_with(staged, &rig.root, &|_| None, &Moves::new(gate)));
+        let (killed, _) = run_until(1, End::Killed, |gate| apply_with(staged, &rig.root, &Moves::new(gate)));
         assert!(killed.is_none());
         staged_files(&rig).into_iter().for_each(|file| std::fs::write(file, content).unwrap());
         let recovery = rig.recover();

@@ -307,7 +307,7 @@ fn every_constellation() {
         let left_out = |path: &RelPath, is_directory: bool| case.rules.iter().any(|rule| excludes(rule, path, is_directory));
         match (&case.expect, rig.staged(&left_out)) {
             (Is(lines), Ok(staged)) => {
-                let applied = apply(staged, &rig.root, &|_| None).unwrap();
+                let applied = apply(staged, &rig.root).unwrap();
                 assert_eq!(rig.verify(&applied, &left_out), [], "{}", case.name);
                 assert_eq!(rig.discard(applied), [], "{}", case.name);
                 assert_eq!(rig.model(), model(lines), "{}", case.name);
@@ -334,7 +334,7 @@ fn rules_of_the_beginning_count_for_recovery() {
     let changes = || rig.library.changes(&rig.from, &rig.to);
     let recovery = recover(&journal, &rig.root, &rig.tmp, changes(), &rig.library.trees).unwrap();
     assert_eq!((recovery.progress, recovery.forward.len()), (Progress::NotBegun, 1));
-    let applied = apply(rig.staged_plan(plan).unwrap(), &rig.root, &|_| None).unwrap();
+    let applied = apply(rig.staged_plan(plan).unwrap(), &rig.root).unwrap();
     drop(applied);
     let recovery = recover(&journal, &rig.root, &rig.tmp, changes(), &rig.library.trees).unwrap();
     assert_eq!((recovery.progress, recovery.foreign), (Progress::Complete, vec![]));

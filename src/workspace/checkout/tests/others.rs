@@ -1,6 +1,6 @@
 //! Others who change the workspace meanwhile lose nothing.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -12,24 +12,6 @@ use super::super::apply::apply_with;
 use super::super::moves::Moves;
 use super::super::testing::*;
 use super::super::*;
-use crate::path::RelPath;
-
-/// What a scan sees.
-fn scan(rig: &Rig) -> HashMap<RelPath, Seen> {
-    let paths = rig.model().into_keys().map(|path| RelPath::new(&path).unwrap());
-    let seen = |path: &RelPath| seen_in(&rig.path(&path.to_string()).symlink_metadata().unwrap());
-    paths
-        .map(|path| {
-            let seen = seen(&path);
-            (path, seen)
-        })
-        .collect()
-}
-
-fn seen_in(metadata: &fs::Metadata) -> Seen {
-    let mtime_ns = i128::from(metadata.mtime()) * 1_000_000_000 + i128::from(metadata.mtime_nsec());
-    Seen { inode: metadata.ino(), bytes: metadata.len(), mtime_ns }
-}
 
 type Edit = fn(&Rig);
 
@@ -72,24 +54,21 @@ fn edits_between_scan_and_apply_are_kept_beside() {
         ("made in a directory that becomes a file", |rig| fs::write(rig.path("dir/own"), "X").unwrap(), "dir.lua-conflict-1/own"),
     ];
     for (name, edit, kept_at) in edits {
-        for trusts_times in [true, false] {
-            for flags in [true, false] {
-                let rig = Rig::new(&model(&from), &model(&to));
-                let seen = scan(&rig);
-                let staged = rig.staged(&nothing_left_out).unwrap();
-                edit(&rig);
-                let moves = if flags { Moves::new(&|_| Ok(())) } else { Moves::without_flags(&|_| Ok(())) };
-                let lookup = |path: &RelPath| seen.get(path).copied().filter(|_| trusts_times);
-                let applied = apply_with(staged, &rig.root, &lookup, &moves).unwrap();
-                assert_eq!(fs::read_to_string(rig.path(kept_at)).ok().as_deref(), Some("X"), "{name}: {:?}", applied.conflicts());
-                assert_eq!(applied.conflicts().len() + applied.kept_directories().len(), 1, "{name}: {:?}", applied.conflicts());
-                assert_eq!(rig.verify(&applied, &|path, _| path.as_bytes() == b"d/own"), [], "{name}");
-                assert_eq!(applied.discard(&rig.root, &lookup).unwrap(), [], "{name}");
-                let mut expected = rig.model();
-                expected.retain(|path, _| model(&to).contains_key(path));
-                assert_eq!(expected, model(&to), "{name}");
-                rig.assert_clean();
-            }
+        for flags in [true, false] {
+            let rig = Rig::new(&model(&from), &model(&to));
+            let staged = rig.staged(&nothing_left_out).unwrap();
+            edit(&rig);
+            let moves = if flags { Moves::new(&|_| Ok(())) } else { Moves::without_flags(&|_| Ok(())) };
+            let applied = apply_with(staged, &rig.root, &moves).unwrap();
+            assert_eq!(rig.verify(&applied, &|path, _| path.as_bytes() == b"d/own"), [], "{name}");
+            let kept = applied.kept_directories().len();
+            let conflicts = rig.discard(applied);
+            assert_eq!(fs::read_to_string(rig.path(kept_at)).ok().as_deref(), Some("X"), "{name}: {conflicts:?}");
+            assert_eq!(conflicts.len() + kept, 1, "{name}: {conflicts:?}");
+            let mut expected = rig.model();
+            expected.retain(|path, _| model(&to).contains_key(path));
+            assert_eq!(expected, model(&to), "{name}");
+            rig.assert_clean();
         }
     }
 }
@@ -97,14 +76,12 @@ fn edits_between_scan_and_apply_are_kept_beside() {
 #[test]
 fn what_only_looks_edited_is_no_conflict() {
     let rig = Rig::new(&model(&["a = 1", "b = 1", "l -> x"]), &model(&["a = 2"]));
-    let seen = scan(&rig);
     let staged = rig.staged(&nothing_left_out).unwrap();
     fs::write(rig.path("a"), "1").unwrap();
     fs::remove_file(rig.path("b")).unwrap();
     fs::remove_file(rig.path("l")).unwrap();
     symlink("x", rig.path("l")).unwrap();
-    let applied = apply(staged, &rig.root, &|path| seen.get(path).copied()).unwrap();
-    assert_eq!(applied.conflicts(), []);
+    let applied = apply(staged, &rig.root).unwrap();
     assert_eq!(rig.discard(applied), []);
     assert_eq!(rig.model(), model(&["a = 2"]));
 }
@@ -112,12 +89,10 @@ fn what_only_looks_edited_is_no_conflict() {
 #[test]
 fn late_writes_through_an_open_handle_are_kept() {
     let rig = Rig::new(&model(&["d/a = 1", "d/b = 1"]), &model(&["d/a = 2"]));
-    let seen = scan(&rig);
     let mut open = ["d/a", "d/b"].map(|path| fs::OpenOptions::new().append(true).open(rig.path(path)).unwrap());
-    let applied = apply(rig.staged(&nothing_left_out).unwrap(), &rig.root, &|path| seen.get(path).copied()).unwrap();
-    assert_eq!(applied.conflicts(), []);
+    let applied = apply(rig.staged(&nothing_left_out).unwrap(), &rig.root).unwrap();
     open.iter_mut().for_each(|file| file.write_all(b" and more").unwrap());
-    let late = applied.discard(&rig.root, &|path| seen.get(path).copied()).unwrap();
+    let late = rig.discard(applied);
     assert_eq!(late.len(), 2);
     assert_eq!(rig.model(), model(&["d/a = 2", "d/a.lua-conflict-1 = 1 and more", "d/b.lua-conflict-1 = 1 and more"]));
     rig.assert_clean();
@@ -150,18 +125,17 @@ fn busy_editors_lose_no_line() {
             if std::time::Instant::now() > deadline {
                 break;
             }
-            let (record, seen) = desk.record(round % 2 == 0);
+            let record = desk.record();
             desk.accounted.lock().unwrap().extend(record.values().filter_map(content_of));
             (rig.from, rig.to) = (rig.library.store(&record), rig.library.store(&ends[round % 2]));
             let Ok(staged) = rig.staged(&nothing_left_out) else {
                 rig.stage().discard().unwrap();
                 continue;
             };
-            let applied = apply(staged, &rig.root, &|path| seen.get(path).copied()).unwrap();
-            conflicts += applied.conflicts().len();
+            let applied = apply(staged, &rig.root).unwrap();
             // A writer that has a file open from before until after this moment is on its own.
             let _hands = desk.hands.lock().unwrap();
-            conflicts += applied.discard(&rig.root, &|path| seen.get(path).copied()).unwrap().len();
+            conflicts += rig.discard(applied).len();
             checkouts += 1;
         }
     });
@@ -206,8 +180,8 @@ impl Drop for StopAtEnd<'_> {
 
 impl Desk {
     /// What a push does: looks, then reads; takes what it finds.
-    fn record(&self, trusts_times: bool) -> (Model, HashMap<RelPath, Seen>) {
-        let (mut record, mut seen) = (Model::new(), HashMap::new());
+    fn record(&self) -> Model {
+        let mut record = Model::new();
         let is_store = |entry: &walkdir::DirEntry| entry.depth() == 1 && entry.file_name() == ".lua";
         let entries = walkdir::WalkDir::new(&self.root).min_depth(1).into_iter().filter_entry(|entry| !is_store(entry));
         for entry in entries.filter_map(Result::ok) {
@@ -222,9 +196,6 @@ impl Desk {
                 fs::read(entry.path()).map(|content| Thing::File(mode, content))
             };
             let Ok(thing) = thing else { continue };
-            if trusts_times {
-                seen.insert(RelPath::new(path.as_bytes()).unwrap(), seen_in(&metadata));
-            }
             record.insert(path.into_bytes(), thing);
         }
         // A folder that came while this went on may have been missed.
@@ -232,7 +203,7 @@ impl Desk {
         record.retain(|path, _| {
             path.iter().enumerate().all(|(at, byte)| *byte != b'/' || matches!(whole.get(&path[..at]), Some(Thing::Directory(_))))
         });
-        (record, seen)
+        record
     }
 
     fn edit(&self, number: usize, round: usize) {
@@ -301,9 +272,9 @@ fn nothing_is_written_through_links() {
                 .ok()
                 .and_then(|survey| stage(survey, &rig.root, &rig.stage(), &rig.library.contents, Watch::none()).ok())
             {
-                Some(staged) => match apply(staged, &rig.root, &|_| None) {
+                Some(staged) => match apply(staged, &rig.root) {
                     Ok(applied) => {
-                        drop(applied.discard(&rig.root, &|_| None));
+                        drop(applied.discard(&rig.root));
                         rig_ends = (rig_ends.1, rig_ends.0);
                         done += 1;
                     }

@@ -1,0 +1,5 @@
+//! The tail of the index: see `lua_store::fuzzing`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| lua_store::fuzzing::run("index_tail", bytes));

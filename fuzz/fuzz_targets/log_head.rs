@@ -1,0 +1,5 @@
+//! Heads of the version log, and a record behind one: see `lua_store::fuzzing`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| lua_store::fuzzing::run("log_head", bytes));

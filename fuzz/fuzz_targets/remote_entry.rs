@@ -1,0 +1,5 @@
+//! Entries of a remote's log: see `lua_store::fuzzing`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| lua_store::fuzzing::run("remote_entry", bytes));

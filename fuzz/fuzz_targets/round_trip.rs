@@ -1,0 +1,5 @@
+//! Contents, compressed and read back: see `lua_store::fuzzing`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| lua_store::fuzzing::run("round_trip", bytes));

@@ -1,0 +1,5 @@
+//! Contents that may hold a secret: see `lua_store::fuzzing`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| lua_store::fuzzing::run("secrets", bytes));

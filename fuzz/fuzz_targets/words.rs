@@ -1,0 +1,5 @@
+//! Versions, ranges, ids and addresses as they are typed: see `lua_store::fuzzing`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| lua_store::fuzzing::run("words", bytes));
