@@ -11,6 +11,7 @@ use super::journal::{JOURNAL_CHECKSUM_BYTES, Journal};
 use super::pack::{PACK_FOOTER_BYTES, PACK_HEADER_BYTES, PackBuilder, decode_pack};
 use super::record::Record;
 use super::remote::{RemoteEntry, RemoteFormat};
+use super::seal::{WrappedKey, padded, read_sealed, unpadded};
 use super::stat_cache::{Block, BlockBuilder, HEADER_BYTES, Header, Row, RowNode, block_sum, kept_text};
 use super::tree::{Tree, TreeBuilder};
 use crate::id::ObjectKind;
@@ -73,6 +74,11 @@ pub(crate) fn remote_entry(bytes: &[u8]) {
 
 pub(crate) fn remote_format(bytes: &[u8]) {
     with_and_without_seal::<8>(bytes, |bytes| same_again(bytes, RemoteFormat::decode, RemoteFormat::encode));
+    with_and_without_seal::<8>(bytes, |bytes| same_again(bytes, WrappedKey::decode, WrappedKey::encode));
+    let _ = read_sealed(bytes);
+    if let Ok(content) = unpadded(bytes.to_vec()) {
+        assert_eq!(unpadded(padded(&content)), Ok(content));
+    }
 }
 
 pub(crate) fn segment_header(bytes: &[u8]) {

@@ -82,8 +82,8 @@ impl Bucket for Paced {
         self.bucket.look(key)
     }
 
-    fn list(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
-        self.bucket.list(prefix)
+    fn stored(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
+        self.bucket.stored(prefix)
     }
 
     fn get_range(&self, key: &str, range: Range<u64>, bytes_max: usize) -> RemoteResult<Option<Vec<u8>>> {

@@ -5,7 +5,6 @@ use crate::disk::RootOf;
 use crate::format::frame::SEGMENT_HEADER_BYTES;
 use crate::limits::{BATCH_BYTES_MAX, DELTA_DEPTH_MAX, WHOLE_BYTES_MAX};
 use proptest::prelude::*;
-use std::collections::HashSet;
 
 mod collecting;
 mod follow;
@@ -313,7 +312,7 @@ fn a_file_that_is_no_pack_is_not_taken_in() {
     let store = test.open();
     let mut file = store.tmp().temp_file().unwrap();
     file.write(b"no pack").unwrap();
-    assert!(matches!(Incoming::new(&store, HashSet::new()).unwrap().add(file, &|_| false), Err(StoreError::Format(_))));
+    assert!(matches!(Incoming::new(&store, std::collections::HashSet::new()).unwrap().add(file, &|_| false), Err(StoreError::Format(_))));
     assert_eq!(store.stored_bytes().unwrap(), 0);
 }
 

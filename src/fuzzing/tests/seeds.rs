@@ -10,7 +10,7 @@ use crate::format::index::{IdPrefix, IndexEntry, TailRecord, encode_run};
 use crate::format::journal::{Journal, tests as journals};
 use crate::format::pack::PackBuilder;
 use crate::format::record::{Record, tests as records};
-use crate::format::remote::{KeyId, RemoteEntry, RemoteFormat, tests as entries};
+use crate::format::remote::{RemoteEntry, RemoteFormat, tests as entries};
 use crate::format::stat_cache::{BlockRef, HEADER_BYTES, Header, block_sum, tests as blocks};
 use crate::format::tree::{Entry, Node, TreeBuilder};
 use crate::id::{ObjectId, ObjectKind};
@@ -42,10 +42,7 @@ pub(super) fn all() -> BTreeMap<&'static str, Seeds> {
         ("payload", payloads()),
         ("record", all_records().iter().map(Record::encode).collect()),
         ("remote_entry", vec![entries::entry().encode(), remote_entry_of_all().encode()]),
-        (
-            "remote_format",
-            [None, Some(KeyId([7; 16]))].map(|key| RemoteFormat { repository: entries::entry().repository, key }.encode()).to_vec(),
-        ),
+        ("remote_format", vec![RemoteFormat { repository: entries::entry().repository, key: None }.encode()]),
         ("remote_state", remote_states()),
         ("round_trip", round_trips()),
         ("secrets", secrets()),

@@ -88,7 +88,7 @@ fn put(bucket: &dyn Bucket, format: &RemoteFormat, master: &MasterKey, (number, 
 /// Numbers of the wrapped keys of a master key.
 fn numbers(bucket: &dyn Bucket, id: KeyId) -> RemoteResult<Vec<u64>> {
     let prefix = format!("{FOLDER}/{id}-");
-    Ok(bucket.list(&prefix)?.iter().filter_map(|stored| stored.name.strip_prefix(&prefix)?.parse().ok()).collect())
+    Ok(bucket.stored(&prefix)?.iter().filter_map(|stored| stored.name.strip_prefix(&prefix)?.parse().ok()).collect())
 }
 
 fn key_of(id: KeyId, number: u64) -> String {
