@@ -19,7 +19,7 @@ use lua_store::ops::{self, Host, OpsError, PushOptions, QuietHost, VerifyOptions
 use rustix::fs::{FileType, Mode, mknodat};
 
 /// Variants that no test brings about.
-const UNTESTED: [(&str, &str); 21] = [
+const UNTESTED: [(&str, &str); 24] = [
     ("BuildError::CacheDamaged", "the cache must be damaged between two looks at it, while it is mapped"),
     ("CheckoutError::Tree", "a tree that is damaged between two looks at it: comparing the trees reads them before"),
     ("Failure::Declined", "a terminal on which somebody says no"),
@@ -29,14 +29,17 @@ const UNTESTED: [(&str, &str); 21] = [
     ("OpsError::CollectionAtWork", "`gc` waits for nobody, but in a command it comes after locks that a test would have to win"),
     ("OpsError::ImportStopped", "by commands in `git_transfer`, which see the error that it wraps"),
     ("OpenError::Unreadable", "by `evil`, as a user who may not read a file: it sees the path left out"),
+    ("OpsError::NotHere", "commands that read contents fetch them before; those that cannot are in `lazy`, by `NotFetched`"),
     ("OpsError::RemotesDisagree", "no test yet: two remotes that were shared with before they grew apart"),
     ("OpsError::TooManyMatches", "more than 64 MiB of matching lines: seconds for every run of the tests"),
+    ("RemoteError::Collected", "two collections of one remote between two of their requests"),
     ("RemoteError::Contended", "200 entries by others between two requests"),
     ("RemoteError::Denied", "the servers of the tests take any credentials, or are not there"),
     ("RemoteError::Encrypted", "settings that say so are not agreed to, so nobody gets that far"),
     ("RemoteError::KeyDerivation", "a machine without 64 MiB of memory"),
     ("RemoteError::Lacking", "by `sync_forged`, which sees that nothing is taken in and not why"),
     ("RemoteError::NotBuilt", "a program without the feature `remote`; the tests are built with it"),
+    ("RemoteError::TooSlow", "a sync of more than three days"),
     ("ScanError::Exhausted", "by limits in `full_disk`, which see that it is refused and not why"),
     ("StoreError::Full", "a million segments"),
     ("StoreError::Sink", "a reader that goes away: `cat` into a closed pipe, whose error it wraps"),

@@ -71,7 +71,8 @@ fn a_new_machine_fetches_what_it_restores_and_the_rest_when_asked() {
     let sent = other.json(&["sync"]);
     assert_eq!(sent["sent"], 2, "{sent}");
     assert!(sent["sent_bytes"].as_u64().unwrap() < 4096, "{sent}");
-    other.lua(&["remote", "remove", "origin"]).expect(exit::ERROR);
+    let refused = other.lua_json(&["remote", "remove", "origin"]).expect(exit::ERROR).value();
+    assert_eq!(refused["error"]["code"], "only_there", "{refused}");
     let rest = other.json(&["fetch", "--all"]);
     assert!(rest["contents"].as_u64().unwrap() > 0, "{rest}");
     assert_eq!(not_fetched(&other), 0);
