@@ -12,7 +12,7 @@
 //! Only one promise of the storage is built upon: of all who create a key that is not there, one succeeds. Nothing that is read is
 //! believed: packs are held against their ids, entries against their chain, and lengths against what was said before.
 //!
-//! In an encrypted remote all but `format` and `keys/` is sealed ([`seal`]), by a [`Bucket`] around another: nothing above it knows.
+//! In an encrypted remote all but `format` and `keys/` is sealed (`seal`), by a [`Bucket`] around another: nothing above it knows.
 //!
 //! [`Bucket`] is the storage, one implementation for each kind: `directory` without any dependency, and `cloud` (feature `remote`)
 //! for S3, Google and Azure, the only file with async in it. [`Remote`] is what lies in it.
