@@ -74,6 +74,37 @@ fn a_dry_run_changes_nothing_and_says_what_would_come_back() {
 }
 
 #[test]
+fn a_push_has_garbage_collected_behind_it() {
+    let sandbox = history(10);
+    let is_wanted = || sandbox.path(".lua/gc.wanted").exists();
+    assert!(!is_wanted());
+    sandbox.json(&["prune", "--keep-last", "1", "--force", "--no-gc"]);
+    let before = segments_bytes(&sandbox);
+    let push = |content: &str, settings: &str| {
+        sandbox.write("step", content);
+        let config = sandbox.path(".lua/config.toml");
+        std::fs::write(&config, format!("format = 1\n{settings}")).unwrap();
+        let mut push = sandbox.command(&["push"]);
+        push.env_remove("LUA_AUTO_GC");
+        sandbox.run(push).expect(exit::OK);
+    };
+    push("not wanted", "auto_gc = false\n");
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert!(is_wanted() && segments_bytes(&sandbox) >= before);
+    push("wanted", "");
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while is_wanted() {
+        assert!(std::time::Instant::now() < deadline, "nobody collected");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(segments_bytes(&sandbox) < before / 2);
+    sandbox.check_verify().unwrap();
+    // A collection that was asked for leaves no note either.
+    sandbox.json(&["prune", "--keep-last", "1", "--force"]);
+    assert!(!is_wanted());
+}
+
+#[test]
 fn segments_do_not_pile_up() {
     let sandbox = history(4);
     for round in 0..6 {

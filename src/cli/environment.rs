@@ -10,6 +10,8 @@ use super::render::escape;
 const TEST_NOW_MS: &str = "LUA_TEST_NOW_MS";
 /// Name of the variable by which a shell asks for completions. Read by the library that answers, before anything else.
 pub const COMPLETION: &str = "LUA_COMPLETE";
+/// Name of the variable that keeps pushes from having garbage collected behind them: `0`.
+const AUTO_GC: &str = "LUA_AUTO_GC";
 /// What a push says that it was triggered by, when nothing else is said.
 const TRIGGERED_BY_DEFAULT: &str = "manual lua push";
 
@@ -29,6 +31,11 @@ pub fn called_by(folder: &Path) -> String {
 /// Puts the program's name into a text that has `{lua}` in its place.
 pub fn named(text: &str, program: &str) -> String {
     text.replace("{lua}", program)
+}
+
+/// Whether pushes may begin a collection.
+pub fn begins_collections() -> bool {
+    std::env::var_os(AUTO_GC).is_none_or(|value| value != "0")
 }
 
 /// Who makes a version: as given, else `LUA_AUTHOR`, else the user's name as the system knows it.

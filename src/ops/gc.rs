@@ -7,6 +7,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::garbage::Noted;
 use super::reach::Reach;
 use super::{Host, OpsError, OpsResult, Phase, Workspace};
 use crate::format::record::RecordBody;
@@ -55,6 +56,7 @@ pub fn gc(workspace: &mut Workspace, options: &GcOptions, host: &dyn Host) -> Op
         true => None,
         false => Some(workspace.try_lock_collection()?.ok_or(OpsError::CollectionAtWork)?),
     };
+    let noted = Noted::read(workspace);
     let mut reach = Reach::of(workspace, host)?;
     let mut census = workspace.store.census(reach.live())?;
     let mut outcome = GcOutcome { bytes_before: bytes_of(&census), ..GcOutcome::default() };
@@ -93,6 +95,9 @@ pub fn gc(workspace: &mut Workspace, options: &GcOptions, host: &dyn Host) -> Op
     outcome.bytes_after = bytes_of(&census);
     outcome.left_dead_bytes = census.iter().map(|segment| segment.dead_bytes).sum();
     outcome.segments.1 = census.len();
+    if !outcome.was_busy {
+        noted.forget(workspace, host)?;
+    }
     Ok(outcome)
 }
 

@@ -18,6 +18,7 @@ mod export_tar;
 mod footprint;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
+mod garbage;
 mod gc;
 mod host;
 #[cfg(feature = "git")]
@@ -57,6 +58,7 @@ pub use error::{OpsError, OpsResult};
 pub use export_git::{ExportGitOptions, ExportGitOutcome, export_git, export_git_to};
 pub use export_tar::{ExportTarOptions, ExportTarOutcome, export_tar, export_tar_to};
 pub use footprint::history_bytes;
+pub use garbage::collection_is_wanted;
 pub use gc::{GcOptions, GcOutcome, gc};
 pub use host::{Host, Notice, Phase, QuietHost};
 #[cfg(feature = "git")]

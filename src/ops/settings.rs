@@ -37,6 +37,9 @@ pub struct Settings {
     /// Whether pushes name new contents that look like they hold a secret.
     #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
     pub secret_scan: bool,
+    /// Whether a push after versions were dropped has their contents collected behind it.
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pub auto_gc: bool,
     /// The bound of the history in bytes: a push that leaves it larger drops versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget_bytes: Option<u64>,
@@ -56,6 +59,7 @@ impl Default for Settings {
             include_git: false,
             store: None,
             secret_scan: true,
+            auto_gc: true,
             budget_bytes: None,
         }
     }

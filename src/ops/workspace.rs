@@ -18,6 +18,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::garbage;
 use super::settings::Settings;
 use super::{Host, Notice, OpsError, OpsResult};
 use crate::disk::{Dir, DiskError, Lock, LockMode, RootOf};
@@ -254,6 +255,8 @@ impl Publishing<'_> {
         }
         self.workspace.log.check_append(&records)?;
         let bytes: Vec<Vec<u8>> = records.iter().map(Record::encode).collect();
+        let (dir, tmp) = (&self.workspace.store_dir, self.workspace.store.tmp());
+        records.iter().for_each(|record| garbage::note(dir, tmp, &record.body, record.sequence));
         let published = self.workspace.store.publish_records(batch, &bytes)?;
         self.head = LogHead { applied: log_position(published.end), ..head };
         self.pending = records;
@@ -275,6 +278,7 @@ impl Publishing<'_> {
         let bytes = record.encode();
         let head = self.head.followed_by(&record, Record::id_of(&bytes));
         let head = head.map_err(|why| LogError::NotNext { sequence: record.sequence, why })?;
+        garbage::note(&self.workspace.store_dir, self.workspace.store.tmp(), &record.body, record.sequence);
         let published = self.workspace.store.publish_when(batch, &bytes, when)?;
         self.head = LogHead { applied: log_position(published.end), ..head };
         self.pending.push(record);

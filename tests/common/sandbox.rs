@@ -113,6 +113,7 @@ impl Sandbox {
         }
         command.env("TZ", "UTC").env("LANG", "C.UTF-8").env("COLUMNS", "100").env("RUST_BACKTRACE", "1");
         command.env("LUA_TEST_NOW_MS", self.now_ms.to_string()).env("LUA_AUTHOR", AUTHOR);
+        command.env("LUA_AUTO_GC", "0");
         command
     }
 

@@ -191,6 +191,9 @@ pub struct GcArgs {
     /// How long what nothing names stays in a remote; less only while no other machine syncs
     #[arg(long, value_name = "HOURS", requires = "remote", default_value_t = 168)]
     pub grace: u32,
+    /// What a push begins behind itself
+    #[arg(long, hide = true, conflicts_with_all = ["remote", "all", "recompress", "dry_run"])]
+    pub background: bool,
 }
 
 /// Say which of the paths are left out, and by which rule

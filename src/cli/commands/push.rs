@@ -4,7 +4,7 @@ use lua_store::format::record::CheckRecord;
 use lua_store::id::ObjectId;
 use lua_store::ops::{self, CheckOptions, InitOptions, OpsError, PushOptions, PushOutcome, Workspace};
 
-use super::sync;
+use super::{gc, sync};
 use crate::cli::args::PushArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
@@ -29,6 +29,9 @@ pub fn push(session: &Session, args: PushArgs) -> Outcome {
     let check = check.map(|command| run_check(session, &mut workspace, &outcome, command)).transpose()?.flatten();
     // Behind everything else: the version is there, and green if it is.
     let budget = if matches!(outcome, PushOutcome::Made { .. }) { super::budget::keep(session, &mut workspace)? } else { None };
+    if matches!(outcome, PushOutcome::Made { .. }) {
+        gc::begin_behind_push(session, &workspace);
+    }
     if !syncs && matches!(outcome, PushOutcome::Made { .. }) {
         sync::begin_behind_push(session, &workspace);
     }

@@ -105,7 +105,7 @@ fn auto(session: &Session, args: &RemoteAutoArgs) -> Outcome {
 pub fn begin_behind_push(session: &Session, workspace: &Workspace) {
     let Ok(remotes) = ops::background_remotes(workspace) else { return };
     for remote in remotes {
-        if let Err(why) = background::begin(workspace.root(), &remote) {
+        if let Err(why) = background::begin_sync(workspace.root(), &remote) {
             session.tell_in_words([format!("not synced with {}: {why}", render::escape::text(&remote))]);
         }
     }

@@ -67,7 +67,7 @@ const PATHS: &str = "a\nsrc/main.rs\n.git\n.git/hooks/x\n.lua\n.LUA/x\na/../b\n/
 
 /// Settings, and what is none.
 const SETTINGS: &str = "format = 1\nformat = 2\nformat = 1; read_features = ['x']\nformat = 1; agent_id = \"a \\\"7\\\"\"; include_git = true\n\
-format = 1; store = '/a/b'; secret_scan = false; budget_bytes = 9223372036854775807\nformat = 1; budget_bytes = -1\n\
+format = 1; store = '/a/b'; secret_scan = false; auto_gc = false; budget_bytes = 9223372036854775807\nformat = 1; budget_bytes = -1\n\
 format = 1; command = 'rm'\nformat = 0x1\nformat = 1; write_features = []\n[format]";
 
 /// Each line a seed; a semicolon stands for a line's end in it.
