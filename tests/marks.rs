@@ -46,6 +46,10 @@ fn a_label_stands_wherever_a_version_can() {
     assert_eq!(std::fs::read_to_string(sandbox.outside("restored/file")).unwrap(), "day 0");
     assert_eq!(sandbox.json(&["version", "diff", "before-refactor", "2"])["files"].as_array().unwrap().len(), 1);
     assert_eq!(sandbox.json(&["diff", "before-refactor", "2"])["files"].as_array().unwrap().len(), 1);
+    for words in [["before-refactor", "newest"], ["active", "1"], ["newest", "before-refactor"]] {
+        let diff = sandbox.json(&["diff", words[0], words[1]]);
+        assert!(diff["from"].is_u64() && diff["to"].is_u64(), "{diff}");
+    }
     assert_eq!(sandbox.json(&["label"])["labels"], json!([{"label": "before-refactor", "version": 1}]));
     sandbox.check_verify().unwrap();
 }

@@ -18,15 +18,20 @@ pub fn diff(session: &Session, args: &DiffArgs) -> Outcome {
     compare(session, &mut workspace, from.as_ref(), to.as_ref(), &paths, args.form)
 }
 
-/// The version that a word stands for: a number, or a label unless there is a path of that name.
+/// The version that a word stands for: a number, or a label, `newest` or `active` unless there is a path of that name.
 fn version_of(session: &Session, workspace: &Workspace, word: &OsStr) -> Result<Option<Revision>, Failure> {
     if let Some(revision) = looks_like_version(word) {
         return Ok(Some(revision));
     }
-    let Some(Ok(Revision::Label(name))) = word.to_str().map(str::parse) else { return Ok(None) };
-    let is_path = session.folder().join(word).symlink_metadata().is_ok();
-    let is_label = !is_path && ops::is_label(workspace, &name)?;
-    Ok(is_label.then_some(Revision::Label(name)))
+    let Some(Ok(revision)) = word.to_str().map(str::parse::<Revision>) else { return Ok(None) };
+    if session.folder().join(word).symlink_metadata().is_ok() {
+        return Ok(None);
+    }
+    let is_version = match &revision {
+        Revision::Label(name) => ops::is_label(workspace, name)?,
+        _ => true,
+    };
+    Ok(is_version.then_some(revision))
 }
 
 pub fn version_diff(session: &Session, args: &VersionDiffArgs) -> Outcome {
