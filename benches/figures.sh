@@ -6,6 +6,7 @@
 #   million FOLDER     1,000,000 files: first push, nothing changed, rollback of 1 %, with peak memory
 #   large FOLDER       one file of 10 GB: push, edit in the middle, rollback, with peak memory
 #   gc FOLDER          8 versions of 500 random files, 1 GB; four deleted; gc beside a copy of what lives
+#   past FOLDER REPO   a git history: import, log of a path and a search through all versions beside git, sizes beside gc --aggressive
 #   tree FOLDER TREE   a copy of TREE: first push, nothing changed, one edit, rollback of 1 %, materialize beside `cp -a`
 # FOLDER is made and must not exist. Files younger than a minute are read again by a push, so `million` and `tree` wait now and then.
 set -euo pipefail
@@ -107,6 +108,18 @@ gc() {
     figure "gc of $(du -sm .lua | cut -f1) MB" "$lua" gc
     figure "cp -a of what lives, then sync" sh -c 'cp -a .lua ../lua-copied && sync -f .'
     figure "verify" "$lua" verify
+}
+
+past() {
+    git clone -q --bare "$1" repository.git && git -C repository.git gc -q --aggressive --prune=now
+    local git=(git -C repository.git) commits; commits=$("${git[@]}" rev-list --first-parent HEAD)
+    figure "import of $(wc -l <<<"$commits") commits" "$lua" import git repository.git --to imported
+    figure "grep in all versions" "$lua" -C imported grep --all-versions return
+    figure "git grep in all commits" "${git[@]}" grep -I return $commits
+    figure "log of README.md" "$lua" -C imported log README.md
+    figure "git log of README.md" "${git[@]}" log --first-parent --format=%h --name-status -- README.md
+    figure "git log, renames followed" "${git[@]}" log --first-parent --follow --format=%h --name-status -- README.md
+    du -cb imported/.lua/objects imported/.lua/index repository.git/objects
 }
 
 "$what" "${3:-}"

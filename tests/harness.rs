@@ -95,6 +95,7 @@ fn the_sandbox_is_sealed_and_ends_what_hangs() {
         "HOME",
         "LANG",
         "LUA_AUTHOR",
+        "LUA_AUTO_GC",
         "LUA_TEST_NOW_MS",
         "PATH",
         "RUST_BACKTRACE",

@@ -58,9 +58,9 @@ pub fn pad_into(out: &mut String, text: &str, columns_min: usize) {
     }
 }
 
-/// Whether every byte takes one column.
+/// Whether every byte takes one column. Looks at all of them: without a way out in the middle many are looked at at once.
 fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| (b' '..0x7f).contains(&byte))
+    text.bytes().fold(true, |is_plain, byte| is_plain & (b' '..0x7f).contains(&byte))
 }
 
 #[cfg(test)]
