@@ -111,7 +111,7 @@ gc() {
 }
 
 past() {
-    git clone -q --bare "$1" repository.git && git -C repository.git gc -q --aggressive --prune=now
+    git clone -q --bare --single-branch --no-tags "file://$(realpath "$1")" repository.git && git -C repository.git gc -q --aggressive --prune=now
     local git=(git -C repository.git) commits; commits=$("${git[@]}" rev-list --first-parent HEAD)
     figure "import of $(wc -l <<<"$commits") commits" "$lua" import git repository.git --to imported
     figure "grep in all versions" "$lua" -C imported grep --all-versions return

@@ -130,6 +130,7 @@ impl<'a> ByteReader<'a> {
     }
 
     /// A LEB128 number in its shortest form.
+    #[inline]
     pub fn varint(&mut self) -> Result<u64, FormatError> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
@@ -150,6 +151,7 @@ impl<'a> ByteReader<'a> {
     }
 
     /// A LEB128 number of at most `max`.
+    #[inline]
     pub fn varint_max(&mut self, max: u64) -> Result<u64, FormatError> {
         match self.varint()? {
             value if value <= max => Ok(value),

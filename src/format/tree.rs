@@ -135,16 +135,60 @@ impl Tree {
     }
 
     /// The entries in the order of their names.
-    pub fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
-        let mut reader = ByteReader::new(&self.bytes, "tree");
-        // The bytes were checked when the tree was made: an entry that cannot be read means that all have been.
-        std::iter::from_fn(move || read_entry(&mut reader).ok())
+    pub fn entries(&self) -> Entries<'_> {
+        Entries { rest: &self.bytes }
+    }
+
+    /// The entries of this tree and of another from the first in which they differ: those before have the same bytes in both, and
+    /// are read in one of them only.
+    pub fn entries_from_difference<'t>(&'t self, other: &'t Self) -> (Entries<'t>, Entries<'t>) {
+        let (mut own, mut others) = (self.entries(), other.entries());
+        let same_bytes = common_prefix_bytes(own.rest, others.rest);
+        let mut next = Entries { rest: own.rest };
+        while next.next().is_some() && self.bytes.len() - next.rest.len() <= same_bytes {
+            own.rest = next.rest;
+        }
+        others.rest = &others.rest[self.bytes.len() - own.rest.len()..];
+        (own, others)
     }
 
     /// The entry with this name.
     pub fn get(&self, name: &[u8]) -> Option<Entry<'_>> {
         self.entries().take_while(|entry| entry.name <= name).find(|entry| entry.name == name)
     }
+}
+
+/// The entries of a tree, or those behind one of them.
+#[derive(Clone, Debug)]
+pub struct Entries<'t> {
+    rest: &'t [u8],
+}
+
+impl Entries<'_> {
+    /// Whether the same entries follow in both.
+    pub fn ends_as(&self, other: &Self) -> bool {
+        self.rest == other.rest
+    }
+}
+
+impl<'t> Iterator for Entries<'t> {
+    type Item = Entry<'t>;
+
+    fn next(&mut self) -> Option<Entry<'t>> {
+        let mut reader = ByteReader::new(self.rest, "tree");
+        // The bytes were checked when the tree was made: an entry that cannot be read means that all have been.
+        let entry = read_entry(&mut reader).ok()?;
+        self.rest = &self.rest[self.rest.len() - reader.remaining()..];
+        Some(entry)
+    }
+}
+
+/// How many bytes both begin with. Blocks are compared at once.
+fn common_prefix_bytes(one: &[u8], other: &[u8]) -> usize {
+    const BLOCK_BYTES: usize = 64;
+    let same_blocks = one.chunks_exact(BLOCK_BYTES).zip(other.chunks_exact(BLOCK_BYTES)).take_while(|(one, other)| one == other).count();
+    let behind = same_blocks * BLOCK_BYTES;
+    behind + one[behind..].iter().zip(&other[behind..]).take_while(|(one, other)| one == other).count()
 }
 
 fn read_entry<'a>(reader: &mut ByteReader<'a>) -> Result<Entry<'a>, FormatError> {

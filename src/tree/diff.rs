@@ -1,5 +1,7 @@
 //! What differs between two trees. Directories whose ids are equal are not opened, so the cost follows the differences.
 
+use std::cmp::Ordering;
+
 use super::{OwnedNode, Selection, TreeSource};
 use crate::format::record::ChangeCounts;
 use crate::format::tree::{Entry, Node, Tree};
@@ -68,16 +70,24 @@ struct Pending {
 /// Compares two directories and gives the pairs of directories below that must be compared in turn.
 fn compare(path: &RelPath, from: &Tree, to: &Tree, visit: &mut dyn FnMut(Change)) -> Vec<Pending> {
     let mut below = Vec::new();
-    let (mut from, mut to) = (from.entries().peekable(), to.entries().peekable());
+    let (mut from, mut to) = from.entries_from_difference(to);
+    let (mut next_from, mut next_to) = (from.next(), to.next());
     loop {
-        let (old, new) = match (from.peek(), to.peek()) {
+        let order = match (&next_from, &next_to) {
             (None, None) => return below,
-            (Some(old), Some(new)) if old.name == new.name => (from.next(), to.next()),
-            (Some(old), Some(new)) if old.name > new.name => (None, to.next()),
-            (None, Some(_)) => (None, to.next()),
-            (Some(_), _) => (from.next(), None),
+            (Some(old), Some(new)) => old.name.cmp(new.name),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
         };
+        let old = next_from.take_if(|_| order.is_le());
+        let new = next_to.take_if(|_| order.is_ge());
         compare_entry(path, old, new, visit, &mut below);
+        // Mostly one entry differs, and what follows is the same again.
+        if order.is_eq() && old.map(|entry| entry.node) != new.map(|entry| entry.node) && from.ends_as(&to) {
+            return below;
+        }
+        next_from = next_from.or_else(|| from.next());
+        next_to = next_to.or_else(|| to.next());
     }
 }
 
@@ -176,5 +186,24 @@ mod tests {
         let new = trees.make(&[("a", "1"), ("e/", "")]);
         assert_eq!(changes(&trees, Some(&old), Some(&new)), ["-d e"]);
         assert_eq!(changes(&trees, Some(&new), None), ["f- a", "d- e"]);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_two_directories_differ_where_their_entries_do(
+            old in proptest::collection::btree_map("[a-d]{1,2}", "[12]", 0..9),
+            new in proptest::collection::btree_map("[a-d]{1,2}", "[12]", 0..9),
+        ) {
+            fn files(map: &std::collections::BTreeMap<String, String>) -> Vec<(&str, &str)> {
+                map.iter().map(|(name, content)| (name.as_str(), content.as_str())).collect()
+            }
+            let mut trees = MemoryTrees::default();
+            let (from, to) = (trees.make(&files(&old)), trees.make(&files(&new)));
+            let names: std::collections::BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+            let sign = |content: Option<&String>| if content.is_some() { 'f' } else { '-' };
+            let differ = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
+            let expected: Vec<String> = differ.map(|name| format!("{}{} {name}", sign(old.get(name)), sign(new.get(name)))).collect();
+            proptest::prop_assert_eq!(changes(&trees, Some(&from), Some(&to)), expected);
+        }
     }
 }
