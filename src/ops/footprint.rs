@@ -1,10 +1,9 @@
 //! What of the store belongs to which version: going through versions one after the other, each object is met once.
 
-use std::path::Path;
 use std::sync::atomic::Ordering;
 
+use super::files_below::files_below;
 use super::{Host, OpsError, OpsResult, Phase, Workspace};
-use crate::disk::DiskError;
 use crate::format::tree::Node;
 use crate::id::ObjectId;
 use crate::path::RelPath;
@@ -58,28 +57,11 @@ impl Footprint {
 
 /// Bytes of all files of the history: those of the store's folder.
 pub fn history_bytes(workspace: &Workspace) -> OpsResult<u64> {
-    folder_bytes(workspace.store_dir.path())
-}
-
-fn folder_bytes(folder: &Path) -> OpsResult<u64> {
-    let mut pending = vec![folder.to_path_buf()];
     let mut bytes = 0;
-    while let Some(folder) = pending.pop() {
-        let entries = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(DiskError::new("list", &folder, error).into()),
-        };
-        for entry in entries {
-            let entry = entry.map_err(|error| DiskError::new("list", &folder, error))?;
-            // What is gone by now takes no room.
-            let Ok(metadata) = entry.metadata() else { continue };
-            if metadata.is_dir() {
-                pending.push(entry.path());
-            } else {
-                bytes += metadata.len();
-            }
-        }
-    }
+    files_below(workspace.store_dir.path(), &mut |entry, _| {
+        // What is gone by now takes no room.
+        bytes += entry.metadata().map_or(0, |metadata| metadata.len());
+        Ok(())
+    })?;
     Ok(bytes)
 }

@@ -15,6 +15,7 @@ mod error;
 #[cfg(feature = "git")]
 mod export_git;
 mod export_tar;
+mod files_below;
 mod footprint;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;

@@ -221,19 +221,20 @@ impl<'s> Incoming<'s> {
     /// Checks that every large content that came has all its chunks and that they add up to it. One that lacks chunks which are
     /// elsewhere is given back.
     pub fn check_large(&mut self, is_elsewhere: &dyn Fn(&ObjectId) -> bool) -> StoreResult<Vec<Waiting>> {
-        let mut waiting = Vec::new();
+        let (mut waiting, mut given_back) = (Vec::new(), HashSet::new());
         for list in std::mem::take(&mut self.lists) {
             let (kind, id) = (list.waiting.frame.kind, list.waiting.frame.ids[0]);
             let needs_waiting = list.waiting.base.is_some_and(|base| self.waiting.contains(&base));
             if needs_waiting || kind == ObjectKind::Blob && self.lacks_chunks(kind, &id, is_elsewhere)? {
                 self.waiting.insert(id);
                 self.store.incoming.write().unwrap_or_else(PoisonError::into_inner).remove(&id);
-                self.frames.retain(|(location, _)| *location != list.location);
+                given_back.insert(list.location);
                 waiting.push(list.waiting);
             } else {
                 self.reader.stream(kind, &id, &mut |_| Ok(()))?;
             }
         }
+        self.frames.retain(|(location, _)| !given_back.contains(location));
         // Nothing more is made against them.
         let mut incoming = self.store.incoming.write().unwrap_or_else(PoisonError::into_inner);
         self.unwanted.iter().for_each(|id| _ = incoming.remove(id));

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use lua_store::ops::{Revision, RevisionError};
+use lua_store::ops::{Revision, RevisionRange};
 
-use super::value::parse_revision;
+use super::value::{parse_range, parse_revision};
 
 /// `import …`
 #[derive(Debug, Subcommand)]
@@ -112,27 +112,6 @@ pub struct DrillArgs {
     pub to: Option<PathBuf>,
 }
 
-/// Versions from one to another.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RevisionRange {
-    /// The first; `None` for the first there is.
-    pub from: Option<Revision>,
-    /// The last; `None` for the newest.
-    pub to: Option<Revision>,
-}
-
-/// Reads `A..B`, `A..`, `..B` or `A`.
-fn parse_range(text: &str) -> Result<RevisionRange, RevisionError> {
-    let part = |text: &str| if text.is_empty() { Ok(None) } else { text.parse().map(Some) };
-    match text.split_once("..") {
-        Some((from, to)) => Ok(RevisionRange { from: part(from)?, to: part(to)? }),
-        None => {
-            let only: Revision = text.parse()?;
-            Ok(RevisionRange { from: Some(only.clone()), to: Some(only) })
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,8 +119,7 @@ mod tests {
     #[test]
     fn ranges_may_be_open() {
         let shown = |text: &str| {
-            let RevisionRange { from, to } = parse_range(text).unwrap();
-            [from, to].map(|revision| revision.map_or("-".to_owned(), |revision| revision.to_string()))
+            parse_range(text).unwrap().into_ends().map(|revision| revision.map_or("-".to_owned(), |revision| revision.to_string()))
         };
         assert_eq!(shown("3..5"), ["v3", "v5"]);
         assert_eq!(shown("3.."), ["v3", "-"]);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use lua_store::ops::{self, ExportGitOptions, ExportTarOptions, Revision};
+use lua_store::ops::{self, ExportGitOptions, ExportTarOptions, Revision, RevisionRange};
 
 use super::sync::{ALL_PATHS, bring_all_here, bring_here};
 use crate::cli::args::{ExportGitArgs, ExportTarArgs};
@@ -15,9 +15,9 @@ pub fn git(session: &Session, args: ExportGitArgs) -> Outcome {
     let to = target(session, args.to)?;
     let mut workspace = session.open()?;
     bring_all_here(session, &mut workspace)?;
-    let range = args.versions.unwrap_or_default();
+    let [first, last] = args.versions.unwrap_or(RevisionRange::ALL).into_ends();
     let resolve = |revision: Option<Revision>| revision.map(|revision| workspace.resolve(&revision)).transpose();
-    let options = ExportGitOptions { from: resolve(range.from)?, to: resolve(range.to)?, branch: args.branch };
+    let options = ExportGitOptions { from: resolve(first)?, to: resolve(last)?, branch: args.branch };
     let outcome = match &to {
         Some(folder) => ops::export_git_to(&workspace, &options, folder, session.host())?,
         None => ops::export_git(&workspace, &options, &mut output::stream(), session.host())?,

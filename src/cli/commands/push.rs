@@ -27,12 +27,13 @@ pub fn push(session: &Session, args: PushArgs) -> Outcome {
     session.tell_in_words(render::left_out::lines(report));
     session.tell_in_words(render::left_out::secrets(&report.secrets).into_iter().map(|line| session.named(&line)));
     let check = check.map(|command| run_check(session, &mut workspace, &outcome, command)).transpose()?.flatten();
+    let is_made = matches!(outcome, PushOutcome::Made { .. });
     // Behind everything else: the version is there, and green if it is.
-    let budget = if matches!(outcome, PushOutcome::Made { .. }) { super::budget::keep(session, &mut workspace)? } else { None };
-    if matches!(outcome, PushOutcome::Made { .. }) {
+    let budget = if is_made { super::budget::keep(session, &mut workspace)? } else { None };
+    if is_made {
         gc::begin_behind_push(session, &workspace);
     }
-    if !syncs && matches!(outcome, PushOutcome::Made { .. }) {
+    if is_made && !syncs {
         sync::begin_behind_push(session, &workspace);
     }
     let synced = syncs.then(|| sync::after_push(session, &mut workspace));

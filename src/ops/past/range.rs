@@ -23,6 +23,14 @@ pub enum RevisionRange {
 impl RevisionRange {
     /// Every version.
     pub const ALL: Self = Self::Span { first: None, last: None };
+
+    /// The oldest and the newest version that are meant; `None` for the oldest or the newest there is.
+    pub fn into_ends(self) -> [Option<Revision>; 2] {
+        match self {
+            Self::Single(only) => [Some(only.clone()), Some(only)],
+            Self::Span { first, last } => [first, last],
+        }
+    }
 }
 
 impl FromStr for RevisionRange {

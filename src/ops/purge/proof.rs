@@ -17,6 +17,7 @@ use super::plan::PurgePlan;
 use crate::disk::DiskError;
 use crate::id::{ObjectId, ObjectKind};
 use crate::limits::{PURGE_NEEDLE_BYTES, PURGE_PATHS_NAMED_MAX, PURGE_SEARCH_BYTES};
+use crate::ops::files_below::files_below;
 use crate::ops::{Host, OpsError, OpsResult, Phase, Workspace};
 use crate::store::FrameHolds;
 
@@ -112,24 +113,10 @@ fn segment_name(number: u32) -> String {
 
 /// Searches all files in and below a folder; links are not followed.
 fn search_folder(folder: &Path, needles: &Needles, proof: &mut PurgeProof, hits: &mut Vec<Hit>, host: &dyn Host) -> OpsResult<()> {
-    let mut pending = vec![folder.to_path_buf()];
-    while let Some(folder) = pending.pop() {
-        let entries = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            // Other commands make and remove folders of their own.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(DiskError::new("list", &folder, error).into()),
-        };
-        for entry in entries {
-            let entry = entry.map_err(|error| DiskError::new("list", &folder, error))?;
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => pending.push(entry.path()),
-                Ok(kind) if kind.is_file() => search_file(entry.path(), needles.search.as_ref(), proof, hits, host)?,
-                _ => {}
-            }
-        }
-    }
-    Ok(())
+    files_below(folder, &mut |entry, kind| match kind.is_file() {
+        true => search_file(entry.path(), needles.search.as_ref(), proof, hits, host),
+        false => Ok(()),
+    })
 }
 
 fn search_file(path: PathBuf, search: Option<&AhoCorasick>, proof: &mut PurgeProof, hits: &mut Vec<Hit>, host: &dyn Host) -> OpsResult<()> {
