@@ -18,6 +18,8 @@ pub use map::Map;
 
 use std::path::PathBuf;
 
+use rustix::io::Errno;
+
 /// An operation of the operating system on a file of the store failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}: {source}", path.display())]
@@ -28,6 +30,13 @@ pub struct DiskError {
     pub path: PathBuf,
     /// What the operating system said.
     pub source: std::io::Error,
+}
+
+/// Whether the process or the system has run out of something for the moment: open files or memory. What failed for that says
+/// nothing of the file it failed on, so nothing may be concluded from it.
+pub fn is_exhausted(error: &std::io::Error) -> bool {
+    const EXHAUSTED: [Errno; 3] = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
+    Errno::from_io_error(error).is_some_and(|code| EXHAUSTED.contains(&code))
 }
 
 impl DiskError {

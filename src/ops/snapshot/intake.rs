@@ -4,9 +4,8 @@ use std::io::Read;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use rustix::io::Errno;
-
 use super::jobs::{Job, ToRead};
+use crate::disk::is_exhausted;
 use crate::format::stat_cache::StatKey;
 use crate::id::{IdHasher, ObjectId, ObjectKind};
 use crate::limits::{HASH_BUFFER_BYTES, READ_TRIES, RECENT_WRITE_MS, SETTLE_FROM_BYTES, SETTLE_MS, WHOLE_BYTES_MAX};
@@ -251,11 +250,8 @@ impl<'a> Worker<'a> {
     /// A file that cannot be read is left out, and named. That the system has run out of something is no fault of the file: a version
     /// that lacks what could be read a moment later is worth nothing.
     fn leave_out(&self, place: usize, error: OpenError) -> OpsResult<()> {
-        const EXHAUSTED: [Errno; 3] = [Errno::MFILE, Errno::NFILE, Errno::NOMEM];
         match error {
-            OpenError::Unreadable(error) if Errno::from_io_error(&error).is_some_and(|code| EXHAUSTED.contains(&code)) => {
-                Err(ScanError::Exhausted(error).into())
-            }
+            OpenError::Unreadable(error) if is_exhausted(&error) => Err(ScanError::Exhausted(error).into()),
             error => {
                 self.tell(place, Taken::Not(error));
                 Ok(())

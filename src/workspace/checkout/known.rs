@@ -6,6 +6,7 @@ use super::beneath::{OpenFor, names_in, open_beneath};
 use super::look::{FileStat, Found, Hashing, is_torn, look};
 use super::moves::At;
 use super::plan::{CheckoutPlan, Place};
+use crate::disk::is_exhausted;
 use crate::tree::OwnedNode;
 
 /// Compares with what the two trees of a plan hold.
@@ -37,8 +38,11 @@ impl<'a> Known<'a> {
 
     /// Whether all that has a name in a stage is held by one of the two trees: as the content recorded at this place before,
     /// or as the one that is to come. What cannot be read is not known.
-    pub(super) fn is_known(&mut self, slot: At<'_>, place: &Place) -> bool {
-        self.look_through(slot, place).unwrap_or(false)
+    ///
+    /// # Errors
+    /// The system has run out of something: whether it is known can be told later only.
+    pub(super) fn is_known(&mut self, slot: At<'_>, place: &Place) -> std::io::Result<bool> {
+        self.look_through(slot, place).or_else(unknown_if_unreadable)
     }
 
     fn look_through(&mut self, slot: At<'_>, place: &Place) -> std::io::Result<bool> {
@@ -92,7 +96,28 @@ impl<'a> Known<'a> {
     }
 }
 
+fn unknown_if_unreadable(error: std::io::Error) -> std::io::Result<bool> {
+    if is_exhausted(&error) { Err(error) } else { Ok(false) }
+}
+
 /// Whether one of the trees has a directory there. It may be the old one: a checkout that is undone makes trees too.
 fn holds_directory(place: &Place) -> bool {
     [&place.from, &place.to].into_iter().flatten().any(OwnedNode::is_directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_not_known_but_want_of_handles_says_nothing() {
+        for unreadable in [Errno::IO, Errno::ACCESS, Errno::LOOP] {
+            assert!(!unknown_if_unreadable(unreadable.into()).unwrap(), "{unreadable}");
+        }
+        for exhausted in [Errno::MFILE, Errno::NFILE, Errno::NOMEM] {
+            assert!(unknown_if_unreadable(exhausted.into()).is_err(), "{exhausted}");
+        }
+    }
 }

@@ -83,7 +83,8 @@ impl Slots<'_> {
 
     fn look_at(&self, known: &mut Known<'_>, folder: BorrowedFd<'_>, slot: Slot) -> Result<Option<Left>, PlaceError> {
         let at = At::new(folder, &slot.1);
-        if !self.place(at.name).is_some_and(|place| known.is_known(at, place)) {
+        let Some(place) = self.place(at.name) else { return Ok(Some(Left::Stranger(slot))) };
+        if !known.is_known(at, place).map_err(|error| PlaceError::new("look at what came out of", &place.path, error))? {
             return Ok(Some(Left::Stranger(slot)));
         }
         match rustix::fs::unlinkat(at.folder, at.name, AtFlags::empty()) {

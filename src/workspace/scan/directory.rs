@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use rustix::fs::{AtFlags, FileType};
 
+use super::ScanError;
 use super::listing::{Found, Listing};
 use super::names::Names;
 use super::node::{ChangedDir, DirState, NodeId};
@@ -14,6 +15,7 @@ use super::report::{Report, SkipKind};
 use super::rule_table::{IGNORE_FILES, IgnoreContents, IgnoreTrouble, RulesHere, read_ignore_file};
 use super::trust::DirTrust;
 use super::walker::{Shared, Trouble};
+use crate::disk::is_exhausted;
 use crate::format::stat_cache::{Block, BlockHead, Row, RulesDigest, StatKey, Witness};
 use crate::limits::NAME_BYTES_MAX;
 use crate::workspace::rules::Rules;
@@ -105,7 +107,7 @@ impl<'p> Pass<'p> {
     pub fn run(mut self, names: &mut Names) -> Result<DirState, Trouble> {
         match self.block.filter(|block| self.names_are_known(block.head())) {
             Some(block) => {
-                self.settle_rules(block.head().ignore_files.map(|file| file.is_some()));
+                self.settle_rules(block.head().ignore_files.map(|file| file.is_some()))?;
                 for row in block.rows() {
                     let kind = if row.node.is_directory() { FileType::Directory } else { FileType::Unknown };
                     self.judge(row.name, Some(&row), kind)?;
@@ -114,7 +116,7 @@ impl<'p> Pass<'p> {
             }
             None => {
                 names.read(self.handle)?;
-                self.settle_rules(IGNORE_FILES.map(|name| names.has_file(name)));
+                self.settle_rules(IGNORE_FILES.map(|name| names.has_file(name)))?;
                 self.judge_listed(names)?;
                 self.shared.note_entries(names.len());
             }
@@ -147,7 +149,7 @@ impl<'p> Pass<'p> {
     }
 
     /// Finds out which rules hold in the directory; `present`: which ignore files may be there.
-    fn settle_rules(&mut self, present: [bool; 2]) {
+    fn settle_rules(&mut self, present: [bool; 2]) -> Result<(), Trouble> {
         let head = self.block.map(|block| *block.head()).filter(|_| !self.shared.options.rehash);
         if present.contains(&true) {
             match head.filter(|head| self.ignore_files_are_known(head, present)) {
@@ -155,10 +157,11 @@ impl<'p> Pass<'p> {
                     self.ignore_files = head.ignore_files;
                     self.rules = self.shared.rule_table.add_unread(self.task.rules, self.node, head.rules);
                 }
-                None => self.read_rules(present),
+                None => self.read_rules(present)?,
             }
         }
         self.reuses_verdicts = head.is_some_and(|head| head.rules == self.rules.digest);
+        Ok(())
     }
 
     /// Whether the ignore files are those that the block was written with.
@@ -174,7 +177,7 @@ impl<'p> Pass<'p> {
         head.rules_above == self.task.rules.digest && is_known(0) && is_known(1)
     }
 
-    fn read_rules(&mut self, present: [bool; 2]) {
+    fn read_rules(&mut self, present: [bool; 2]) -> Result<(), Trouble> {
         let mut contents: IgnoreContents = [None, None];
         for at in (0..present.len()).filter(|&at| present[at]) {
             match read_ignore_file(self.handle, IGNORE_FILES[at]) {
@@ -184,6 +187,8 @@ impl<'p> Pass<'p> {
                 }
                 Err(IgnoreTrouble::Absent) => {}
                 Err(IgnoreTrouble::TooLarge) => self.skip_ignore_file(IGNORE_FILES[at], "is too large to be obeyed"),
+                // Without the rules it would record what the user excluded.
+                Err(IgnoreTrouble::Unreadable(error)) if is_exhausted(&error) => return Err(Trouble::Fatal(ScanError::Exhausted(error))),
                 Err(IgnoreTrouble::Unreadable(error)) => self.skip_ignore_file(IGNORE_FILES[at], &error.to_string()),
             }
         }
@@ -192,6 +197,7 @@ impl<'p> Pass<'p> {
             let read = |node| self.shared.read_ignore_files(node);
             self.rules = self.shared.rule_table.add_read(self.task.rules, self.node, &path, &contents, &read);
         }
+        Ok(())
     }
 
     fn skip_ignore_file(&mut self, name: &CStr, why: &str) {

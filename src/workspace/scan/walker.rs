@@ -16,9 +16,10 @@ use super::node::{Cached, DirState, NodeId};
 use super::queue::{Above, DirHandle, Finished, NodeTable, Queue, RecordTask, Task, Work};
 use super::report::{Report, SkipKind};
 use super::root::{DIR_FLAGS, WorkspaceRoot, open_beneath};
-use super::rule_table::{IGNORE_FILES, IgnoreContents, RuleTable, RulesHere, read_ignore_file};
+use super::rule_table::{IGNORE_FILES, IgnoreContents, IgnoreTrouble, RuleTable, RulesHere, read_ignore_file};
 use super::trust::{AgeRule, FileSystems};
 use super::{ScanError, ScanOptions, ScanProgress};
+use crate::disk::is_exhausted;
 use crate::format::stat_cache::StatKey;
 use crate::workspace::rules::Rules;
 use crate::workspace::stat_cache::StatCache;
@@ -100,12 +101,25 @@ impl Shared<'_> {
     /// The path of a directory and its ignore files as they are now.
     pub fn read_ignore_files(&self, node: NodeId) -> (Vec<u8>, IgnoreContents) {
         let path = self.queue.path(node);
+        // They were there a moment ago. Their absence will be noticed by those who look at the directory, now or next time.
         let contents = match self.root.open_dir(&path) {
-            Ok(directory) => IGNORE_FILES.map(|name| read_ignore_file(&directory, name).ok().map(|(_, content)| content)),
-            // It was there a moment ago. Its absence will be noticed by those who look at it, now or next time.
-            Err(_) => [None, None],
+            Ok(directory) => IGNORE_FILES.map(|name| match read_ignore_file(&directory, name) {
+                Ok((_, content)) => Some(content),
+                Err(trouble) => self.without_rules(trouble),
+            }),
+            Err(error) => [self.without_rules(IgnoreTrouble::Unreadable(error.into())), None],
         };
         (path, contents)
+    }
+
+    /// An ignore file is not obeyed. When that is for want of something, the scan ends: it would record what the user excluded.
+    fn without_rules(&self, trouble: IgnoreTrouble) -> Option<Vec<u8>> {
+        if let IgnoreTrouble::Unreadable(error) = trouble
+            && is_exhausted(&error)
+        {
+            self.queue.fail(Some(ScanError::Exhausted(error)));
+        }
+        None
     }
 }
 
@@ -119,12 +133,18 @@ pub(super) enum Trouble {
     Fatal(ScanError),
 }
 
+impl Trouble {
+    /// That a directory cannot be read, unless it is the system that has run out of something.
+    fn unreadable(error: std::io::Error) -> Self {
+        if is_exhausted(&error) { Self::Fatal(ScanError::Exhausted(error)) } else { Self::Unreadable(error) }
+    }
+}
+
 impl From<Errno> for Trouble {
     fn from(error: Errno) -> Self {
         match error {
             Errno::NOENT | Errno::NOTDIR | Errno::LOOP => Self::Gone,
-            Errno::MFILE | Errno::NFILE | Errno::NOMEM => Self::Fatal(ScanError::Exhausted(error.into())),
-            error => Self::Unreadable(error.into()),
+            error => Self::unreadable(error.into()),
         }
     }
 }
