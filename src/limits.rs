@@ -225,9 +225,9 @@ pub const THREADS_MAX: usize = 16;
 /// Maps of segments are let go when this much was read through them, in bytes.
 pub const MAPS_READ_BYTES_MAX: u64 = 32 << 20;
 /// Decoded frames that a reading thread keeps for its next reads, in bytes.
-pub const FRAME_CACHE_BYTES: usize = 8 << 20;
+pub const FRAME_CACHE_BYTES: usize = 2 << 20;
 /// Trees that a walk through many versions keeps for its next steps, in bytes.
-pub const TREE_CACHE_BYTES: usize = 2 << 20;
+pub const TREE_CACHE_BYTES: usize = 1 << 18;
 /// Rows that `lua source list` shows when it is not told otherwise.
 pub const LIST_ROWS_DEFAULT: usize = 50;
 /// Largest content that `lua grep` reads, in bytes; paths with larger ones are named.

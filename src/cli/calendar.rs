@@ -4,13 +4,15 @@ use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, Zoned};
 use lua_store::ops::{Calendar, KeepSpan, LocalTime};
 
+use super::render::time::system_zone;
+
 /// A calendar of one time zone.
 pub struct ZoneCalendar(TimeZone);
 
 impl ZoneCalendar {
     /// The calendar of the system.
     pub fn of_system() -> Self {
-        Self(TimeZone::system())
+        Self(system_zone())
     }
 
     /// A time that no calendar holds is taken for the nearest that one does.

@@ -33,6 +33,11 @@ pub fn named(text: &str, program: &str) -> String {
     text.replace("{lua}", program)
 }
 
+/// Whether the user has named a time zone.
+pub fn has_time_zone() -> bool {
+    std::env::var_os("TZ").is_some()
+}
+
 /// Whether pushes may begin a collection.
 pub fn begins_collections() -> bool {
     std::env::var_os(AUTO_GC).is_none_or(|value| value != "0")

@@ -65,6 +65,11 @@ impl<'a> ByteReader<'a> {
         self.rest.len()
     }
 
+    /// The bytes not read yet.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
     /// An error about the structure being read.
     pub fn malformed(&self, why: &'static str) -> FormatError {
         FormatError::Malformed { what: self.what, why }
@@ -82,8 +87,13 @@ impl<'a> ByteReader<'a> {
 
     /// The next `N` bytes as an array.
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], FormatError> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(N)?);
+        self.array_ref().copied()
+    }
+
+    /// The next `N` bytes as an array, where they are.
+    pub fn array_ref<const N: usize>(&mut self) -> Result<&'a [u8; N], FormatError> {
+        let (array, rest) = self.rest.split_first_chunk().ok_or(FormatError::Truncated { what: self.what })?;
+        self.rest = rest;
         Ok(array)
     }
 
@@ -132,6 +142,11 @@ impl<'a> ByteReader<'a> {
     /// A LEB128 number in its shortest form.
     #[inline]
     pub fn varint(&mut self) -> Result<u64, FormatError> {
+        // Most are one byte.
+        if let [byte @ ..0x80, rest @ ..] = self.rest {
+            self.rest = rest;
+            return Ok(u64::from(*byte));
+        }
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.u8()?;

@@ -111,15 +111,24 @@ impl Tree {
 
     /// Checks the bytes of a tree.
     pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
-        let mut reader = ByteReader::new(bytes, "tree");
-        let mut last: Option<&[u8]> = None;
-        while reader.remaining() > 0 {
+        Self::decode_beside(bytes, &Self::empty())
+    }
+
+    /// Checks the bytes of a tree that may have much in common with another one: entries that both begin or end with were checked
+    /// when that one was made.
+    pub fn decode_beside(bytes: &[u8], checked: &Self) -> Result<Self, FormatError> {
+        let same_bytes = common_prefix_bytes(bytes, &checked.bytes);
+        let (mut others, mut last) = checked.entries_behind(same_bytes);
+        let mut reader = ByteReader::new(&bytes[checked.bytes.len() - others.rest.len()..], "tree");
+        while reader.remaining() > 0 && reader.rest() != others.rest {
             let entry = read_entry(&mut reader)?;
             check_name(entry.name).map_err(|_| reader.malformed("a name that may not stand in a tree"))?;
             if last.is_some_and(|last| last >= entry.name) {
                 return Err(reader.malformed("its names are not sorted"));
             }
             last = Some(entry.name);
+            // What is left of the other stands behind this name, so that it may follow as it is.
+            others.skip_to_behind(entry.name);
         }
         Ok(Self { bytes: bytes.into() })
     }
@@ -142,14 +151,19 @@ impl Tree {
     /// The entries of this tree and of another from the first in which they differ: those before have the same bytes in both, and
     /// are read in one of them only.
     pub fn entries_from_difference<'t>(&'t self, other: &'t Self) -> (Entries<'t>, Entries<'t>) {
-        let (mut own, mut others) = (self.entries(), other.entries());
-        let same_bytes = common_prefix_bytes(own.rest, others.rest);
-        let mut next = Entries { rest: own.rest };
-        while next.next().is_some() && self.bytes.len() - next.rest.len() <= same_bytes {
-            own.rest = next.rest;
-        }
-        others.rest = &others.rest[self.bytes.len() - own.rest.len()..];
+        let (own, _) = self.entries_behind(common_prefix_bytes(&self.bytes, &other.bytes));
+        let others = Entries { rest: &other.bytes[self.bytes.len() - own.rest.len()..] };
         (own, others)
+    }
+
+    /// The entries behind those that lie within the first bytes whole, and the name of the last of those.
+    fn entries_behind(&self, first_bytes: usize) -> (Entries<'_>, Option<&[u8]>) {
+        let (mut behind, mut last) = (self.entries(), None);
+        let mut next = self.entries();
+        while let Some(entry) = next.next_raw().filter(|_| self.bytes.len() - next.rest.len() <= first_bytes) {
+            (behind.rest, last) = (next.rest, Some(entry.name));
+        }
+        (behind, last)
     }
 
     /// The entry with this name.
@@ -164,10 +178,26 @@ pub struct Entries<'t> {
     rest: &'t [u8],
 }
 
-impl Entries<'_> {
+impl<'t> Entries<'t> {
     /// Whether the same entries follow in both.
     pub fn ends_as(&self, other: &Self) -> bool {
         self.rest == other.rest
+    }
+
+    fn next_raw(&mut self) -> Option<RawEntry<'t>> {
+        let mut reader = ByteReader::new(self.rest, "tree");
+        // The bytes were checked when the tree was made: an entry that cannot be read means that all have been.
+        let entry = read_entry(&mut reader).ok()?;
+        self.rest = reader.rest();
+        Some(entry)
+    }
+
+    /// Passes over the entries up to this name.
+    fn skip_to_behind(&mut self, name: &[u8]) {
+        let mut next = self.clone();
+        while next.next_raw().is_some_and(|entry| entry.name <= name) {
+            self.rest = next.rest;
+        }
     }
 }
 
@@ -175,11 +205,7 @@ impl<'t> Iterator for Entries<'t> {
     type Item = Entry<'t>;
 
     fn next(&mut self) -> Option<Entry<'t>> {
-        let mut reader = ByteReader::new(self.rest, "tree");
-        // The bytes were checked when the tree was made: an entry that cannot be read means that all have been.
-        let entry = read_entry(&mut reader).ok()?;
-        self.rest = &self.rest[self.rest.len() - reader.remaining()..];
-        Some(entry)
+        self.next_raw().map(Entry::from)
     }
 }
 
@@ -191,23 +217,47 @@ fn common_prefix_bytes(one: &[u8], other: &[u8]) -> usize {
     behind + one[behind..].iter().zip(&other[behind..]).take_while(|(one, other)| one == other).count()
 }
 
-fn read_entry<'a>(reader: &mut ByteReader<'a>) -> Result<Entry<'a>, FormatError> {
+/// An entry whose parts are where the tree has them. Most entries are passed over, and nothing of those should be copied.
+struct RawEntry<'t> {
+    mode: u16,
+    name: &'t [u8],
+    node: RawNode<'t>,
+}
+
+enum RawNode<'t> {
+    File { bytes: u64, id: &'t [u8; ObjectId::BYTES] },
+    Directory { id: &'t [u8; ObjectId::BYTES] },
+    Symlink { target: &'t [u8] },
+}
+
+impl<'t> From<RawEntry<'t>> for Entry<'t> {
+    fn from(RawEntry { mode, name, node }: RawEntry<'t>) -> Self {
+        let node = match node {
+            RawNode::File { bytes, id } => Node::File { mode, bytes, id: ObjectId::from_bytes(*id) },
+            RawNode::Directory { id } => Node::Directory { mode, id: ObjectId::from_bytes(*id) },
+            RawNode::Symlink { target } => Node::Symlink { target },
+        };
+        Self { name, node }
+    }
+}
+
+fn read_entry<'t>(reader: &mut ByteReader<'t>) -> Result<RawEntry<'t>, FormatError> {
     let tag = reader.varint_max(u64::from(MODE_MASK) << 2 | 3)?;
     let mode = (tag >> 2) as u16;
     let name = reader.prefixed(NAME_BYTES_MAX)?;
     let node = match tag & 3 {
-        0 => Node::File { mode, bytes: reader.varint()?, id: ObjectId::from_bytes(reader.array()?) },
-        1 => Node::Directory { mode, id: ObjectId::from_bytes(reader.array()?) },
+        0 => RawNode::File { bytes: reader.varint()?, id: reader.array_ref()? },
+        1 => RawNode::Directory { id: reader.array_ref()? },
         2 if mode == 0 => {
             let target = reader.prefixed(LINK_TARGET_BYTES_MAX)?;
             if target.is_empty() || target.contains(&0) {
                 return Err(reader.malformed("a link without a target"));
             }
-            Node::Symlink { target }
+            RawNode::Symlink { target }
         }
         _ => return Err(reader.malformed("unknown kind of entry")),
     };
-    Ok(Entry { name, node })
+    Ok(RawEntry { mode, name, node })
 }
 
 #[cfg(test)]
@@ -256,6 +306,31 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn beside_any_other_tree_the_same_is_decoded(
+            names in proptest::collection::vec("[a-c./]{1,2}", 0..8),
+            checked in proptest::collection::btree_set("[a-c]{1,2}", 0..8),
+            is_sorted: bool,
+        ) {
+            let id = ObjectId::of(ObjectKind::Blob, b"x");
+            let put = |bytes: &mut Vec<u8>, name: &str| {
+                bytes.push(0);
+                put_prefixed(bytes, name.as_bytes());
+                bytes.push(0);
+                bytes.extend_from_slice(id.as_bytes());
+            };
+            let (mut names, mut bytes, mut others) = (names, Vec::new(), Vec::new());
+            if is_sorted {
+                names.sort();
+            }
+            names.iter().for_each(|name| put(&mut bytes, name));
+            checked.iter().for_each(|name| put(&mut others, name));
+            let checked = Tree::decode(&others).unwrap();
+            prop_assert_eq!(Tree::decode_beside(&bytes, &checked), Tree::decode(&bytes));
+            let cut = &bytes[..bytes.len().saturating_sub(3)];
+            prop_assert_eq!(Tree::decode_beside(cut, &checked), Tree::decode(cut));
+        }
+
         #[test]
         fn any_bytes_are_decoded_without_panic(bytes: Vec<u8>) {
             if let Ok(tree) = Tree::decode(&bytes) {

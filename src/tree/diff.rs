@@ -53,8 +53,8 @@ pub fn diff_selected<S: TreeSource>(
             continue;
         }
         let empty = Tree::empty;
-        let from_tree = from.map_or_else(|| Ok(empty()), |id| source.tree(&id))?;
         let to_tree = to.map_or_else(|| Ok(empty()), |id| source.tree(&id))?;
+        let from_tree = from.map_or_else(|| Ok(empty()), |id| source.tree_beside(&id, &to_tree))?;
         let below = compare(&path, &from_tree, &to_tree, &mut visit_selected);
         pending.extend(below.into_iter().rev().filter(|below| selection.enters(&below.path)));
     }

@@ -16,6 +16,11 @@ pub trait TreeSource: Sync {
 
     /// The tree with this id.
     fn tree(&self, id: &ObjectId) -> Result<Tree, Self::Error>;
+
+    /// The tree with this id, of which much may stand in another one as well.
+    fn tree_beside(&self, id: &ObjectId, _other: &Tree) -> Result<Tree, Self::Error> {
+        self.tree(id)
+    }
 }
 
 /// A [`Node`] that owns its bytes.

@@ -38,7 +38,7 @@ impl SchemaObject {
 pub(super) type Steps = &'static [&'static [SchemaObject]];
 
 /// The steps up to this program.
-pub(super) const STEPS: Steps = &[&RECORDS, &MARKS];
+pub(super) const STEPS: Steps = &[&RECORDS, &MARKS, &OTHERS];
 
 /// The records and what follows from them.
 const RECORDS: [SchemaObject; 3] = [
@@ -66,6 +66,10 @@ const MARKS: [SchemaObject; 3] = [
     // One row, or none before the first mark: see `MarkSums::encode`.
     SchemaObject::table("mark_sum", "CREATE TABLE mark_sum(one INTEGER PRIMARY KEY CHECK(one = 1), content BLOB NOT NULL) STRICT"),
 ];
+
+/// The records that make no version, which are few: whoever looks for one of them need not read all the others.
+const OTHERS: [SchemaObject; 1] =
+    [SchemaObject::index("log_other", "log", "CREATE INDEX log_other ON log(sequence) WHERE version IS NULL")];
 
 /// Makes all tables in an empty database, with the head of an empty log.
 pub(super) fn create(conn: &mut Connection) -> Result<(), LogError> {

@@ -6,10 +6,14 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::count::counted;
+use crate::cli::environment::has_time_zone;
 
 const MINUTE_S: u64 = 60;
 const HOUR_S: u64 = 60 * MINUTE_S;
 const DAY_S: u64 = 24 * HOUR_S;
+
+/// The rules of the system's time zone, on Unix.
+const LOCAL_ZONE: &str = "/etc/localtime";
 
 /// Writes times in the user's time zone. Finding out which that is takes some time, so one clock serves a whole answer.
 pub struct LocalClock(TimeZone);
@@ -17,7 +21,7 @@ pub struct LocalClock(TimeZone);
 impl LocalClock {
     /// The clock of the system, or of the variable `TZ`.
     pub fn of_system() -> Self {
-        Self(TimeZone::system())
+        Self(system_zone())
     }
 
     /// The clock of one time zone, for tests.
@@ -33,6 +37,13 @@ impl LocalClock {
         let (year, month, day) = (local.year(), local.month(), local.day());
         format!("{year:04}-{month:02}-{day:02} {:02}:{:02}:{:02}", local.hour(), local.minute(), local.second())
     }
+}
+
+/// The time zone of the system, or of the variable `TZ`. When that is not set, the file of the system's zone says all that is needed,
+/// and is read alone: the library would look through all zones there are for its name.
+pub fn system_zone() -> TimeZone {
+    let local = || TimeZone::tzif("local", &std::fs::read(LOCAL_ZONE).ok()?).ok();
+    if has_time_zone() { TimeZone::system() } else { local().unwrap_or_else(TimeZone::system) }
 }
 
 /// A time as RFC 3339 has it, in UTC; `None` for one that no calendar holds.

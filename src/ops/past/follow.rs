@@ -3,18 +3,18 @@
 use super::super::diff::SideContents;
 use super::super::select::PathSelection;
 use super::super::{Host, OpsResult, Workspace};
+use super::ahead::Ahead;
 use super::stop_if_cancelled;
-use super::trees::PastTrees;
 use crate::id::ObjectId;
 use crate::patch::{FileChange, RenameDetection, file_changes};
 use crate::path::RelPath;
-use crate::tree::{Change, OwnedNode, diff_selected};
+use crate::tree::{Change, OwnedNode};
 use crate::version_log::VersionRow;
 
 /// A walk from newer versions to older ones.
 pub struct Follow<'w> {
     contents: SideContents<'w>,
-    trees: PastTrees<'w>,
+    ahead: Ahead<'w>,
     rows: &'w [VersionRow],
     detection: RenameDetection,
     selection: PathSelection,
@@ -42,8 +42,8 @@ impl<'w> Follow<'w> {
         detection: RenameDetection,
     ) -> OpsResult<Self> {
         let followed = selection.single_path().filter(|_| follow).cloned();
-        let (contents, trees) = (SideContents::of_versions(workspace)?, PastTrees::new(&workspace.store));
-        Ok(Self { contents, trees, rows, detection, selection, followed })
+        let (contents, ahead) = (SideContents::of_versions(workspace)?, Ahead::new(&workspace.store));
+        Ok(Self { contents, ahead, rows, detection, selection, followed })
     }
 
     /// Where contents come from.
@@ -57,9 +57,10 @@ impl<'w> Follow<'w> {
     pub fn next(&mut self, host: &dyn Host) -> OpsResult<Option<Step<'w>>> {
         while let Some((row, older)) = self.rows.split_first() {
             stop_if_cancelled(host)?;
+            let changes = self.ahead.next(self.rows, &self.selection, host.cancel_flag())?;
             self.rows = older;
             let before = older.first();
-            let changes = self.step(before.map(|row| &row.record.root), &row.record.root)?;
+            let changes = self.step(changes, before.map(|row| &row.record.root), &row.record.root)?;
             if !changes.is_empty() {
                 return Ok(Some(Step { row, before, changes }));
             }
@@ -67,9 +68,8 @@ impl<'w> Follow<'w> {
         Ok(None)
     }
 
-    /// What changed between two neighbours in the paths.
-    fn step(&mut self, from: Option<&ObjectId>, to: &ObjectId) -> OpsResult<Vec<FileChange>> {
-        let changes = self.changes(from, to, &self.selection)?;
+    /// What changed between two neighbours in the paths, as users are told.
+    fn step(&mut self, changes: Vec<Change>, from: Option<&ObjectId>, to: &ObjectId) -> OpsResult<Vec<FileChange>> {
         if changes.is_empty() {
             return Ok(Vec::new());
         }
@@ -81,15 +81,9 @@ impl<'w> Follow<'w> {
         file_changes(changes, &self.contents, self.detection)
     }
 
-    fn changes(&self, from: Option<&ObjectId>, to: &ObjectId, selection: &PathSelection) -> OpsResult<Vec<Change>> {
-        let mut changes = Vec::new();
-        diff_selected(&self.trees, from, Some(to), selection, &mut |change| changes.push(change))?;
-        Ok(changes)
-    }
-
     /// What happened to the file that came or went: all that changed must be looked at to know. From here on its older name counts.
     fn renamed(&mut self, from: Option<&ObjectId>, to: &ObjectId, path: RelPath) -> OpsResult<Vec<FileChange>> {
-        let all = self.changes(from, to, &PathSelection::default())?;
+        let all = self.ahead.changes(from, to, &PathSelection::default())?;
         let mut changes = file_changes(all, &self.contents, RenameDetection::Similar)?;
         changes.retain(|change| [change.before(), change.after()].into_iter().flatten().any(|(at, _)| *at == path));
         let origin = changes.iter().find_map(|change| match change {
@@ -99,6 +93,7 @@ impl<'w> Follow<'w> {
         if let Some(origin) = origin {
             self.selection = PathSelection::of_path(origin.clone());
             self.followed = Some(origin);
+            self.ahead.forget();
         }
         Ok(changes)
     }

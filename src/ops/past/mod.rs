@@ -1,5 +1,6 @@
 //! Looking back: commands that read versions and change nothing. What several of them need stands here.
 
+mod ahead;
 mod at;
 mod bisect;
 mod blame;

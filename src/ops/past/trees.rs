@@ -32,12 +32,20 @@ impl TreeSource for PastTrees<'_> {
     type Error = StoreError;
 
     fn tree(&self, id: &ObjectId) -> StoreResult<Tree> {
+        self.tree_beside(id, &Tree::empty())
+    }
+
+    fn tree_beside(&self, id: &ObjectId, other: &Tree) -> StoreResult<Tree> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(tree) = kept.trees.get(id) {
             return Ok(tree.clone());
         }
         let bytes = kept.reader.read(ObjectKind::Tree, id, u64::MAX)?;
-        let tree = Tree::decode(&bytes).map_err(|error| StoreError::Damaged { kind: ObjectKind::Tree, id: *id, why: error.to_string() })?;
+        let tree = Tree::decode_beside(&bytes, other).map_err(|error| StoreError::Damaged {
+            kind: ObjectKind::Tree,
+            id: *id,
+            why: error.to_string(),
+        })?;
         kept.keep(*id, &tree);
         Ok(tree)
     }
