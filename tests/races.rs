@@ -132,14 +132,14 @@ fn folders_that_are_swapped_for_links_lead_nowhere() {
     sandbox.check_verify().unwrap();
 }
 
-const PROCESSES: usize = 8;
+const PROCESSES_DEFAULT: usize = 8;
 const SECONDS_DEFAULT: usize = 4;
 const WAIT_MS_MAX: u64 = 30_000;
 
 /// What one of many processes does, with some of the workspace as its own.
 fn command_of(random: &mut Random, sandbox: &Sandbox, process: usize) -> Vec<String> {
     let version = 1 + random.below(3);
-    let line = match random.below(10) {
+    let line = match random.below(11) {
         0..=3 => {
             sandbox.write(format!("own{process}/file"), random.text(20));
             "push".to_owned()
@@ -149,6 +149,7 @@ fn command_of(random: &mut Random, sandbox: &Sandbox, process: usize) -> Vec<Str
         6 => "status".to_owned(),
         7 => "verify --quick".to_owned(),
         8 => format!("version promote {version}"),
+        9 => "gc".to_owned(),
         _ => "verify".to_owned(),
     };
     line.split(' ').chain(["--json"]).map(str::to_owned).collect()
@@ -179,11 +180,12 @@ fn wait(mut child: Child, random: &mut Random) -> Option<i32> {
 fn many_processes_at_once_with_random_kills() {
     let sandbox = grow::history();
     let end = Instant::now() + Duration::from_secs(number_from_env("LUA_RACE_SECONDS", SECONDS_DEFAULT) as u64);
+    let processes = number_from_env("LUA_RACE_PROCESSES", PROCESSES_DEFAULT);
     let printed = Mutex::new(BTreeMap::new());
     let times = Mutex::new(Vec::new());
     let (failed, killed) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
     std::thread::scope(|scope| {
-        for process in 0..PROCESSES {
+        for process in 0..processes {
             let (sandbox, printed, times, failed, killed) = (&sandbox, &printed, &times, &failed, &killed);
             scope.spawn(move || {
                 let mut random = Random::new(process as u64);
@@ -215,7 +217,7 @@ fn many_processes_at_once_with_random_kills() {
     let mut times = times.into_inner().unwrap();
     times.sort_unstable();
     let p99 = times[times.len() * 99 / 100];
-    println!("{} commands of {PROCESSES} processes, {} killed; 99 of 100 took less than {p99:?}", times.len(), killed.into_inner());
+    println!("{} commands of {processes} processes, {} killed; 99 of 100 took less than {p99:?}", times.len(), killed.into_inner());
     let failed = failed.into_inner().unwrap();
     assert!(failed.is_empty(), "{} commands failed, among them\n{}", failed.len(), failed.iter().take(4).cloned().collect::<String>());
     assert!(times.last().is_some_and(|longest| *longest < Duration::from_millis(WAIT_MS_MAX)), "{:?}", times.last());

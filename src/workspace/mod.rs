@@ -5,3 +5,5 @@ pub mod checkout;
 pub mod rules;
 pub mod scan;
 pub mod stat_cache;
+#[cfg(test)]
+mod testing;

@@ -117,7 +117,9 @@ fn a_rollback_journal_is_never_played() {
 
 #[test]
 fn other_schema_versions_are_told_apart() {
-    for (version, expected) in [(i64::from(i32::MAX), "TooNew"), (4, "TooNew"), (2, "Damaged"), (1, "Damaged"), (0, "Damaged"), (-1, "Damaged")] {
+    for (version, expected) in
+        [(i64::from(i32::MAX), "TooNew"), (4, "TooNew"), (2, "Damaged"), (1, "Damaged"), (0, "Damaged"), (-1, "Damaged")]
+    {
         let folder = Folder::with(&small_log());
         folder.open().unwrap().conn.pragma_update(None, "user_version", version).unwrap();
         assert_eq!(open_error(&folder), expected, "{version}");

@@ -10,6 +10,7 @@ use super::super::apply::apply_with;
 use super::super::moves::Moves;
 use super::super::testing::*;
 use super::super::*;
+use crate::workspace::testing::cases;
 
 fn bring(rig: &Rig, from: &Model, to: &Model, moves: &Moves<'_>) {
     let state = |path: &[u8]| {
@@ -34,7 +35,7 @@ fn bring(rig: &Rig, from: &Model, to: &Model, moves: &Moves<'_>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(cases(300))]
 
     #[test]
     fn any_tree_becomes_any_other(from in any_model(), to in any_model()) {
@@ -71,7 +72,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(50))]
+    #![proptest_config(cases(50))]
 
     #[test]
     fn also_on_a_disk(from in any_model(), to in any_model()) {

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::workspace::testing::cases;
 
 /// One change, to whatever stands at the path.
 #[derive(Clone, Debug)]
@@ -78,7 +79,7 @@ fn apply(sandbox: &Sandbox, edit: &Edit) -> Option<()> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(60))]
 
     #[test]
     fn the_cache_changes_nothing_but_the_time(rounds in prop::collection::vec(prop::collection::vec(edit(), 1..12), 1..6)) {
