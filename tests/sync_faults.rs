@@ -48,10 +48,15 @@ impl Place {
         self.run_any(machine, words).expect(exit::OK)
     }
 
-    /// Without faults, whatever comes of it.
+    /// Without faults, whatever comes of it. A server that many ask at once may be too slow for some of them.
     fn run_any(&self, machine: &Sandbox, words: &[&str]) -> Run {
-        let run = machine.try_run(self.command(&self.server, machine, words), HANGS);
-        run.unwrap_or_else(|error| panic!("{error}"))
+        for _ in 0..9 {
+            let run = machine.try_run(self.command(&self.server, machine, words), HANGS).unwrap_or_else(|error| panic!("{error}"));
+            if run.code != exit::ERROR || run.value()["error"]["code"] != "remote_unreachable" {
+                return run;
+            }
+        }
+        panic!("the server does not answer")
     }
 
     /// Through a proxy: it is done, or an error says that the remote could not be reached or that others were faster.
