@@ -1,5 +1,5 @@
 //! A remote in a directory: of this disk, a mounted one, or a share. A file for each key. One is created by giving a finished,
-//! synced file its name, where none must have it: `RENAME_NOREPLACE` does that on local disks as on shares.
+//! synced file its name, where none must have it: by `RENAME_NOREPLACE`, or by a hard link on shares that do not know that.
 
 use std::ops::Range;
 use std::path::Path;
