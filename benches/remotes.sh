@@ -12,6 +12,7 @@ mkdir -p "$folder" && cd "$folder"
 port=${LUA_RELAY_PORT:-18032} run=bench-$(date +%s) here=$PWD
 export AWS_ACCESS_KEY_ID=key AWS_SECRET_ACCESS_KEY=secret AWS_REGION=us-east-1 AWS_ENDPOINT=http://127.0.0.1:$port AWS_ALLOW_HTTP=true
 export RESTIC_PASSWORD=secret RESTIC_FROM_PASSWORD=secret RESTIC_CACHE_DIR=$PWD/cache HOME=$PWD/home LUA_AUTO_GC=0
+unset AWS_CA_BUNDLE # rclone cannot use it
 mkdir home files
 
 # Passes connections on once something was sent on them; keeps the number of those, and of bytes sent and received, in the file `counts`.
