@@ -19,10 +19,9 @@ use lua_store::ops::{self, Host, OpsError, PushOptions, QuietHost, VerifyOptions
 use rustix::fs::{FileType, Mode, mknodat};
 
 /// Variants that no test brings about.
-const UNTESTED: [(&str, &str); 24] = [
+const UNTESTED: [(&str, &str); 23] = [
     ("BuildError::CacheDamaged", "the cache must be damaged between two looks at it, while it is mapped"),
     ("CheckoutError::Tree", "a tree that is damaged between two looks at it: comparing the trees reads them before"),
-    ("Failure::Declined", "a terminal on which somebody says no"),
     ("FormatError::OverLimit", "stands in every decoder; what is over a limit is refused by `is_err` in the tests of each"),
     ("GitError::Unreadable", "the system must refuse to read a repository that it has just opened"),
     ("OpsError::CheckNotRun", "a system without `sh`, or one that is out of processes"),

@@ -487,7 +487,12 @@ fn a_limit_is_kept_both_ways() {
         let bytes = moved["sent_bytes"].as_u64().unwrap() + moved["received_bytes"].as_u64().unwrap();
         assert!(bytes > 60_000 && began.elapsed().as_secs_f64() > 0.39, "{:?}: {moved}", began.elapsed());
     }
+    one.write("file", Random::new(2).bytes(30_000));
+    let began = std::time::Instant::now();
+    let pushed = one.json(&["push", "--sync", "--limit", "150kB/s"]);
+    assert!(pushed["sync"]["sent"] == 1 && began.elapsed().as_secs_f64() > 0.19, "{:?}: {pushed}", began.elapsed());
     one.lua(&["sync", "--limit", "fast"]).expect(exit::USAGE);
+    one.lua(&["push", "--limit", "150kB/s"]).expect(exit::USAGE);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use common::contract::exit;
 use common::grow;
 use common::random::Random;
 use common::sandbox::{Run, Sandbox};
+use common::terminal::{Terminal, echoes};
 use common::tree_state::TreeState;
 use lua_store::id::{ObjectId, ObjectKind};
 
@@ -322,4 +323,56 @@ fn what_is_encrypted_is_said_and_never_guessed() {
     assert_eq!(code_of(&one.lua_json(&["remote", "key", "show"])), "remote_not_encrypted");
     assert_eq!(another.json(&["remote", "list"])["remotes"].as_array().map(Vec::len), Some(0));
     assert_eq!(code_of(&another.lua_json(&["remote", "key", "change"])), "usage");
+}
+
+#[test]
+fn a_passphrase_is_asked_for_on_a_terminal_and_never_shown() {
+    let (far, one, other) = (Far::new(), Sandbox::new(), Sandbox::new());
+    one.write("file", "1");
+    one.push();
+    let at_terminal = |machine: &Sandbox, words: &[&str], answers: &[(&str, &str)]| {
+        let mut terminal = Terminal::start(machine, words)?;
+        answers.iter().for_each(|(question, typed)| terminal.answer(question, typed));
+        let (code, screen) = terminal.end();
+        assert!(!screen.contains("horse") && !screen.contains("donkey"), "what is typed is not shown: {screen}");
+        assert!(echoes(&screen), "and what is typed later is: {screen}");
+        Some((code, screen))
+    };
+    let add = ["remote", "add", &far.url(), "--encrypt"];
+    let again = "The same again: ";
+    let Some((code, screen)) = at_terminal(&one, &add, &[("New passphrase: ", "horse\n"), (again, "donkey\n")]) else {
+        return common::skip("a_passphrase_is_asked_for_on_a_terminal_and_never_shown", "there is no `script`");
+    };
+    assert!(code == exit::USAGE && screen.contains("the passphrases differ"), "{code}: {screen}");
+    assert!(far.objects().is_empty(), "nothing was begun");
+    let (code, screen) = at_terminal(&one, &add, &[("New passphrase: ", "\x03")]).unwrap();
+    assert_eq!(code, exit::INTERRUPTED, "{screen}");
+    let (code, screen) = at_terminal(&one, &add, &[("New passphrase: ", "a horse\n"), (again, "a horse\n")]).unwrap();
+    assert_eq!(code, exit::OK, "{screen}");
+    one.json(&["sync"]);
+    let join = ["init", "--restore-sources", "--remote", &far.url()];
+    let (code, screen) = at_terminal(&other, &join, &[("Passphrase of ", "a donkey\n")]).unwrap();
+    assert!(code == exit::ERROR && screen.contains("is not the one of the remote"), "{code}: {screen}");
+    let (code, screen) = at_terminal(&other, &join, &[("Passphrase of ", "a horse\n")]).unwrap();
+    assert_eq!(code, exit::OK, "{screen}");
+    other.tree().assert_same(&one.tree(), "a machine that was told the passphrase");
+    assert_eq!(other.json(&["sync"])["received"], 0, "and is not asked again");
+}
+
+#[test]
+fn who_says_no_to_a_pull_is_left_alone() {
+    let (far, one) = (Far::new(), Sandbox::new());
+    one.write("file", "1");
+    one.push();
+    far.share(&one);
+    one.write("file", "2");
+    let before = picture(&one);
+    let Some(mut terminal) = Terminal::start(&one, &["pull"]) else {
+        return common::skip("who_says_no_to_a_pull_is_left_alone", "there is no `script`");
+    };
+    terminal.answer("[y/N] ", "n\n");
+    let (code, screen) = terminal.end();
+    assert!(code == exit::USAGE && screen.contains("not confirmed; nothing was done"), "{code}: {screen}");
+    before.assert_same(&picture(&one), "the history");
+    assert_eq!(std::fs::read(one.path("file")).unwrap(), b"2");
 }

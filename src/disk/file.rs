@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rustix::fs::{OFlags, RenameFlags};
+use rustix::fs::{AtFlags, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::dir::FILE_MODE;
@@ -139,17 +139,30 @@ impl TempFile {
     /// # Durability
     /// On return the name is durable. The content is, when [`TempFile::sync_data`] came before.
     pub fn publish(mut self, dir: &Dir, name: &str) -> DiskResult<()> {
-        self.rename(dir, name, RenameFlags::empty())?;
+        let renamed = rustix::fs::renameat(&self.dir, &self.name, dir, name);
+        renamed.map_err(|error| DiskError::new("publish", dir.path_of(name), error))?;
+        self.published = true;
         dir.sync()
     }
 
-    /// Gives the file its name in a folder of the same file system, where none must have it.
+    /// Gives the file its name in a folder of the same file system, where none must have it. On NFS and others that know no such
+    /// rename the file gets a second name, and loses the first.
     ///
     /// # Durability
     /// As [`TempFile::publish`].
     pub fn publish_new(mut self, dir: &Dir, name: &str) -> DiskResult<()> {
-        self.rename(dir, name, RenameFlags::NOREPLACE)?;
+        match rustix::fs::renameat_with(&self.dir, &self.name, dir, name, RenameFlags::NOREPLACE) {
+            Ok(()) => self.published = true,
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => self.link(dir, name)?,
+            Err(error) => return Err(DiskError::new("publish", dir.path_of(name), error)),
+        }
         dir.sync()
+    }
+
+    /// Gives the file another name, where none must have it. The first one goes with this.
+    fn link(&self, dir: &Dir, name: &str) -> DiskResult<()> {
+        let linked = rustix::fs::linkat(&self.dir, &self.name, dir, name, AtFlags::empty());
+        linked.map_err(|error| DiskError::new("publish", dir.path_of(name), error))
     }
 
     /// Removes the temporary files in a folder that no process is writing any more.
@@ -167,17 +180,6 @@ impl TempFile {
         }
         Ok(())
     }
-
-    fn rename(&mut self, dir: &Dir, name: &str, flags: RenameFlags) -> DiskResult<()> {
-        let renamed = if flags.is_empty() {
-            rustix::fs::renameat(&self.dir, &self.name, dir, name)
-        } else {
-            rustix::fs::renameat_with(&self.dir, &self.name, dir, name, flags)
-        };
-        renamed.map_err(|error| DiskError::new("publish", dir.path_of(name), error))?;
-        self.published = true;
-        Ok(())
-    }
 }
 
 /// Names that [`TempFile::create`] gives, and those of drafts of the version log with SQLite's companions.
@@ -193,5 +195,27 @@ impl Drop for TempFile {
             // A file that stays is swept at the next start.
             let _ = self.dir.remove_file(self.name.as_ref());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::RootOf;
+    use super::*;
+
+    #[test]
+    fn a_name_that_is_taken_is_given_to_nobody_else_by_links_either() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = Dir::open(folder.path(), RootOf::UserPath).unwrap();
+        let write = |bytes: &[u8]| {
+            let mut file = dir.temp_file().unwrap();
+            file.write(bytes).unwrap();
+            file
+        };
+        write(b"first").link(&dir, "name").unwrap();
+        assert!(write(b"second").link(&dir, "name").unwrap_err().is_already_exists());
+        assert!(write(b"third").publish_new(&dir, "name").unwrap_err().is_already_exists());
+        assert_eq!(dir.read("name", 10).unwrap(), b"first");
+        assert_eq!(dir.names().unwrap(), ["name"], "no temporary name is left");
     }
 }

@@ -55,6 +55,11 @@ impl DiskError {
         self.source.kind() == std::io::ErrorKind::AlreadyExists
     }
 
+    /// Whether there is more than may be read.
+    pub fn is_too_large(&self) -> bool {
+        self.source.kind() == std::io::ErrorKind::InvalidData
+    }
+
     /// Whether there is no right to do it: a read-only file system, or permissions.
     pub fn is_read_only(&self) -> bool {
         matches!(self.source.kind(), std::io::ErrorKind::ReadOnlyFilesystem | std::io::ErrorKind::PermissionDenied)

@@ -12,6 +12,8 @@ pub type Environment = Vec<(String, String)>;
 const ADDRESS_BYTES_MAX: usize = 2048;
 /// The kinds of storage that the feature `remote` brings.
 const CLOUD: [&str; 3] = ["s3", "gs", "az"];
+/// What others speak. The library has no SFTP, and its WebDAV cannot create a file only if there is none.
+const FOREIGN: [&str; 12] = ["sftp", "ssh", "scp", "rsync", "webdav", "webdavs", "dav", "davs", "http", "https", "smb", "nfs"];
 
 /// The address of a remote, checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +41,9 @@ impl Address {
         match scheme {
             "file" if rest.starts_with('/') => {}
             "file" => return refuse("file:// wants an absolute path, with three slashes"),
+            _ if FOREIGN.contains(&scheme) => {
+                return refuse(&format!("{scheme}:// is not spoken here; mount it, and name the folder: file:///mnt/…"));
+            }
             _ if !CLOUD.contains(&scheme) => return refuse("it begins with none of file://, s3://, gs://, az://"),
             _ if rest.contains(['@', '?', '#']) => {
                 return refuse("only bucket and prefix may stand in it; credentials come from the environment");
@@ -98,6 +103,10 @@ mod tests {
         assert_eq!(parse("file:///srv/x").unwrap().directory(), Some(PathBuf::from("/srv/x")));
         for wrong in ["", "s3://", "s3:///x", "file://x", "ftp://h/x", "s3://key:secret@bucket", "s3://b?x=1", "s3://b/\u{1b}"] {
             assert!(matches!(parse(wrong), Err(RemoteError::Address { .. })), "{wrong:?}");
+        }
+        for foreign in FOREIGN {
+            let why = parse(&format!("{foreign}://ada@host/histories")).unwrap_err().to_string();
+            assert!(why.contains("mount it") && why.contains(foreign), "{why}");
         }
     }
 }

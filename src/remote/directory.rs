@@ -1,5 +1,5 @@
 //! A remote in a directory: of this disk, a mounted one, or a share. A file for each key. One is created by giving a finished,
-//! synced file its name, where none must have it: `RENAME_NOREPLACE` does that on local disks as on shares.
+//! synced file its name, where none must have it: by `RENAME_NOREPLACE`, or by a hard link on shares that do not know that.
 
 use std::ops::Range;
 use std::path::Path;
@@ -66,7 +66,12 @@ fn if_there<T>(result: RemoteResult<T>) -> RemoteResult<Option<T>> {
 
 impl Bucket for Directory {
     fn get(&self, key: &str, bytes_max: usize) -> RemoteResult<Option<Vec<u8>>> {
-        if_there(self.place(key, false).and_then(|(dir, name)| Ok(dir.read(name, bytes_max as u64)?)))
+        match if_there(self.place(key, false).and_then(|(dir, name)| Ok(dir.read(name, bytes_max as u64)?))) {
+            Err(RemoteError::Disk(error)) if error.is_too_large() => {
+                Err(RemoteError::Damaged { key: key.to_owned(), why: "it is longer than it may be".to_owned() })
+            }
+            other => other,
+        }
     }
 
     fn create(&self, key: &str, bytes: &[u8]) -> RemoteResult<Creation> {

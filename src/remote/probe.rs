@@ -1,27 +1,52 @@
 //! Finding out whether a storage keeps the one promise that the log is built upon.
 
-use super::{Bucket, Creation, RemoteError, RemoteResult};
+use std::sync::Barrier;
 
-/// Creates a key twice, with different bytes: the second time it must be refused, and the first bytes must be there.
+use super::{Bucket, Creation, RemoteError, RemoteResult};
+use crate::limits::REMOTE_TRANSFERS;
+
+/// Creates a key twice, with different bytes: the second time it must be refused, and the first bytes must be there. Then many create
+/// another one at once: at most one may be told that it has, and its bytes must be there.
 ///
 /// # Errors
-/// [`RemoteError::IgnoresConditions`]. Storage that only sometimes lets two create the same key is not found out.
+/// [`RemoteError::IgnoresConditions`]. Storage that lets two create the same key only now and then is found out now and then.
 pub fn probe(bucket: &dyn Bucket) -> RemoteResult<()> {
-    let key = format!("probe/{:032x}", u128::from_le_bytes(random()));
-    let outcome = try_twice(bucket, &key);
-    let removed = bucket.remove(&key);
-    outcome?;
-    removed
+    with_new_key(bucket, try_in_turn)?;
+    with_new_key(bucket, try_at_once)
 }
 
-fn try_twice(bucket: &dyn Bucket, key: &str) -> RemoteResult<()> {
-    let first = bucket.create(key, b"first")?;
+fn with_new_key(bucket: &dyn Bucket, attempt: fn(&dyn Bucket, &str) -> RemoteResult<bool>) -> RemoteResult<()> {
+    let key = format!("probe/{:032x}", u128::from_le_bytes(random()));
+    let outcome = attempt(bucket, &key);
+    let removed = bucket.remove(&key);
+    if outcome? { removed } else { Err(RemoteError::IgnoresConditions) }
+}
+
+fn try_in_turn(bucket: &dyn Bucket, key: &str) -> RemoteResult<bool> {
+    // Asked before there is anything: a cache in between may go on saying so.
+    let before = bucket.get(key, 16)?;
+    // If the request was repeated below us, its own first try is what it has met. Whose bytes are there decides.
+    let _ = bucket.create(key, b"first")?;
     let second = bucket.create(key, b"second")?;
     let found = bucket.get(key, 16)?;
-    match (first, second, found.as_deref()) {
-        (Creation::Created, Creation::Exists, Some(b"first")) => Ok(()),
-        _ => Err(RemoteError::IgnoresConditions),
-    }
+    Ok(before.is_none() && second == Creation::Exists && found.as_deref() == Some(b"first"))
+}
+
+fn try_at_once(bucket: &dyn Bucket, key: &str) -> RemoteResult<bool> {
+    let start = &Barrier::new(REMOTE_TRANSFERS);
+    let create = |writer: u8| {
+        start.wait();
+        bucket.create(key, &[writer])
+    };
+    let answers: Vec<RemoteResult<Creation>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..REMOTE_TRANSFERS as u8).map(|writer| scope.spawn(move || create(writer))).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap_or(Err(RemoteError::IgnoresConditions))).collect()
+    });
+    let answers = answers.into_iter().collect::<RemoteResult<Vec<Creation>>>()?;
+    let mut winners = (0u8..).zip(answers).filter(|(_, answer)| *answer == Creation::Created).map(|(writer, _)| writer);
+    let (winner, another) = (winners.next(), winners.next());
+    let found = bucket.get(key, 16)?;
+    Ok(another.is_none() && found.is_some_and(|found| winner.is_none_or(|winner| found == [winner])))
 }
 
 /// The time by the storage's own clock, in milliseconds since 1970-01-01 UTC. Makes a key and removes it.

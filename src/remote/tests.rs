@@ -163,6 +163,9 @@ struct Liar {
     lie: Lie,
     created: Mutex<Vec<String>>,
     told: AtomicBool,
+    /// Keys of which it was said that nothing is there.
+    empty: Mutex<Vec<String>>,
+    nobody_else: Mutex<()>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,6 +182,41 @@ enum Lie {
     Halves,
     /// Gives something else.
     Swaps,
+    /// Says that something is there, and replaces it.
+    RefusesAndOverwrites,
+    /// Looks whether something is there, and writes a moment later: of those who ask at once all succeed.
+    LooksThenWrites,
+    /// Goes on saying that nothing is there, as a cache does that was asked before.
+    RemembersNothing,
+}
+
+impl Lie {
+    const ALL: [Self; 9] = [
+        Self::Overwrites,
+        Self::SaysCreated,
+        Self::SaysExists,
+        Self::Loses,
+        Self::Halves,
+        Self::Swaps,
+        Self::RefusesAndOverwrites,
+        Self::LooksThenWrites,
+        Self::RemembersNothing,
+    ];
+}
+
+impl Liar {
+    fn overwrite(&self, key: &str, bytes: &[u8]) -> RemoteResult<Creation> {
+        self.bucket.remove(key).and_then(|()| self.bucket.create(key, bytes))
+    }
+
+    fn look_then_write(&self, key: &str, bytes: &[u8]) -> RemoteResult<Creation> {
+        if self.bucket.size(key)?.is_some() {
+            return Ok(Creation::Exists);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let _one_at_a_time = self.nobody_else.lock().unwrap();
+        self.overwrite(key, bytes).map(|_| Creation::Created)
+    }
 }
 
 impl Bucket for Liar {
@@ -187,18 +225,28 @@ impl Bucket for Liar {
         Ok(match self.lie {
             Lie::Halves => found.map(|bytes| bytes[..bytes.len() / 2].to_vec()),
             Lie::Swaps => found.map(|_| b"something else".to_vec()),
+            Lie::RemembersNothing if self.empty.lock().unwrap().iter().any(|empty| empty == key) => None,
+            Lie::RemembersNothing if found.is_none() => {
+                self.empty.lock().unwrap().push(key.to_owned());
+                None
+            }
             _ => found,
         })
     }
     fn create(&self, key: &str, bytes: &[u8]) -> RemoteResult<Creation> {
         self.created.lock().unwrap().push(key.to_owned());
         match self.lie {
-            Lie::Overwrites => self.bucket.remove(key).and_then(|()| self.bucket.create(key, bytes)),
+            Lie::Overwrites => self.overwrite(key, bytes),
             Lie::SaysCreated => self.bucket.create(key, bytes).map(|_| Creation::Created),
             Lie::SaysExists => Ok(Creation::Exists),
             Lie::Loses if self.told.swap(true, Ordering::SeqCst) => Ok(Creation::Exists),
             Lie::Loses => Ok(Creation::Created),
-            Lie::Halves | Lie::Swaps => self.bucket.create(key, bytes),
+            Lie::RefusesAndOverwrites => match self.bucket.create(key, bytes)? {
+                Creation::Exists => self.overwrite(key, bytes).map(|_| Creation::Exists),
+                created => Ok(created),
+            },
+            Lie::LooksThenWrites => self.look_then_write(key, bytes),
+            Lie::Halves | Lie::Swaps | Lie::RemembersNothing => self.bucket.create(key, bytes),
         }
     }
     fn put(&self, key: &str, bytes: Vec<u8>) -> RemoteResult<()> {
@@ -219,11 +267,23 @@ impl Bucket for Liar {
 fn storage_that_lies_is_found_out_by_the_probe() {
     let folder = tempfile::tempdir().unwrap();
     probe(&directory(&folder)).unwrap();
-    for lie in [Lie::Overwrites, Lie::SaysCreated, Lie::SaysExists, Lie::Loses, Lie::Halves, Lie::Swaps] {
-        let liar = Liar { bucket: directory(&folder), lie, created: Mutex::default(), told: AtomicBool::new(false) };
+    for lie in Lie::ALL {
+        let (created, empty, told) = (Mutex::default(), Mutex::default(), AtomicBool::new(false));
+        let liar = Liar { bucket: directory(&folder), lie, created, told, empty, nobody_else: Mutex::new(()) };
         assert!(matches!(probe(&liar), Err(RemoteError::IgnoresConditions)), "{lie:?}");
         let probed = liar.created.lock().unwrap().clone();
         assert!(probed.iter().all(|key| directory(&folder).get(key, 16).unwrap().is_none()), "{lie:?} leaves {probed:?}");
+    }
+}
+
+#[test]
+fn storage_whose_requests_are_repeated_or_lost_is_not_called_a_liar() {
+    for fault in [Fault::DropRequest, Fault::DropAnswer, Fault::Repeat] {
+        for at in (0..6).chain([9, 13, 14]) {
+            let folder = tempfile::tempdir().unwrap();
+            let probed = probe(&Faulty { bucket: directory(&folder), fault, at, requests: AtomicU64::new(0) });
+            assert!(probed.is_ok() || fault != Fault::Repeat && probed.is_err_and(|error| error.is_ambiguous()), "{fault:?} at {at}");
+        }
     }
 }
 

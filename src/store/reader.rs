@@ -184,6 +184,20 @@ impl<'s> Reader<'s> {
         }
     }
 
+    /// Whether a content that is here can have so many bytes, by what is said of it where it lies. The content is not read; what cannot
+    /// be read says nothing against it.
+    pub fn may_have_length(&mut self, id: &ObjectId, bytes: u64) -> bool {
+        self.store.candidates(id).into_iter().any(|location| self.length_at(location).map_or(true, |found| found == bytes))
+    }
+
+    fn length_at(&mut self, location: Location) -> StoreResult<u64> {
+        let header = self.store.with_frame(location, |frame| Ok(frame.header))?;
+        Ok(match header.content {
+            Content::ChunkList => ChunkList::decode(&self.decode_whole(location)?.content)?.bytes(),
+            _ => header.member_range(location.member()).map_or(0, |range| range.len() as u64),
+        })
+    }
+
     /// The ids of the chunks of an object, in order; none when it is stored whole.
     pub fn chunks(&mut self, kind: ObjectKind, id: &ObjectId) -> StoreResult<Vec<ObjectId>> {
         match self.find(kind, id)? {

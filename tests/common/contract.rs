@@ -23,6 +23,8 @@ pub mod exit {
     pub const NO_SPACE: i32 = 7;
     /// Recorded, but the check that was asked for failed.
     pub const CHECK_FAILED: i32 = 8;
+    /// Stopped by Ctrl-C.
+    pub const INTERRUPTED: i32 = 130;
 
     /// Whether a command that ended with this code says that it did nothing, and why.
     pub fn is_refusal(code: i32) -> bool {

@@ -16,6 +16,7 @@ pub mod sandbox;
 pub mod scenarios;
 pub mod scrub;
 pub mod sweep;
+pub mod terminal;
 pub mod tree_state;
 pub mod volume;
 

@@ -86,6 +86,8 @@ pub enum Switch {
 ///
 /// A new history is encrypted with --encrypt: contents, names, messages and ids are sealed under a passphrase, and a recovery code is
 /// printed. In a directory it is not unless that is asked for; for other storage it must be said.
+///
+/// SFTP, WebDAV and others are not spoken: mount them and name the folder. It is tried whether the mount keeps two writers apart.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  {lua} remote add s3://bucket/site --encrypt\n  {lua} remote add nas file:///mnt/nas/histories/site\n  AWS_ENDPOINT=http://127.0.0.1:9000 AWS_ALLOW_HTTP=true {lua} remote add s3://bucket"

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use lua_store::ops::{DiffForm, Revision};
 
 use super::KeyArgs;
-use super::value::parse_revision;
+use super::value::{parse_rate, parse_revision};
 
 /// Make a folder a workspace, with its history in .lua (a first push does it too)
 #[derive(Debug, Args)]
@@ -69,6 +69,9 @@ pub struct PushArgs {
     /// Then exchange versions with the remote; the version is recorded whatever comes of it
     #[arg(long, conflicts_with = "dry_run")]
     pub sync: bool,
+    /// With --sync: send and receive at most so many bytes in a second on average, as in 500kB/s
+    #[arg(long, value_name = "RATE", value_parser = parse_rate, requires = "sync")]
+    pub limit: Option<u64>,
     /// Do not look for keys and tokens in new contents (`secret_scan = false` in .lua/config.toml: never)
     #[arg(long)]
     pub no_secret_scan: bool,

@@ -14,7 +14,7 @@ use crate::cli::{environment, json, output, render};
 
 pub fn push(session: &Session, args: PushArgs) -> Outcome {
     let initialized = make_workspace_if_none(session, args.dry_run)?;
-    let (check, syncs) = (args.check.clone(), args.sync);
+    let (check, syncs, limit) = (args.check.clone(), args.sync, args.limit);
     check.as_deref().map(CheckOptions::check_command).transpose()?;
     let mut workspace = session.open()?;
     let options = options(args);
@@ -36,7 +36,7 @@ pub fn push(session: &Session, args: PushArgs) -> Outcome {
     if is_made && !syncs {
         sync::begin_behind_push(session, &workspace);
     }
-    let synced = syncs.then(|| sync::after_push(session, &mut workspace));
+    let synced = syncs.then(|| sync::after_push(session, &mut workspace, limit));
     let in_json = synced.as_ref().map(json::push::PushSync::new);
     session.answer_in_json(|| json::push::push(&outcome, check.as_ref(), budget.as_ref(), in_json, circumstances))?;
     if let Some(Err(failure)) = synced {

@@ -230,9 +230,9 @@ pub fn bring_all_here(session: &Session, workspace: &mut Workspace) -> Result<()
 }
 
 /// Sends what was just pushed. The version is recorded whatever comes of it.
-pub fn after_push(session: &Session, workspace: &mut Workspace) -> Result<SyncOutcome, Failure> {
+pub fn after_push(session: &Session, workspace: &mut Workspace, limit: Option<u64>) -> Result<SyncOutcome, Failure> {
     let sync = |access: &RemoteAccess| ops::sync(workspace, &SyncOptions::default(), access, session.host());
-    let outcome = remote_key::with_key(session, access(), sync)?;
+    let outcome = remote_key::with_key(session, access_at(limit), sync)?;
     session.answer_in_words(|page| render::sync::put(page, &outcome, None, session.elapsed()))?;
     session.tell_in_words(render::sync::lines(&outcome, None));
     Ok(outcome)

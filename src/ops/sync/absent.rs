@@ -179,8 +179,11 @@ pub fn has_everything(workspace: &Workspace) -> OpsResult<bool> {
 
 fn read(dir: &Dir, name: &str) -> OpsResult<Catalog> {
     let file = super::state::absent_file(name);
-    match dir.read(&file, ABSENT_BYTES_MAX) {
+    let refuse = |why: String| OpsError::Settings { path: dir.path_of(&file), why };
+    // It is replaced by rename and never changed, so it need not be copied to be read.
+    match dir.map(&file) {
         Err(error) if error.is_not_found() => Ok(Catalog::default()),
-        bytes => Catalog::decode(&bytes?).map_err(|error| OpsError::Settings { path: dir.path_of(&file), why: error.to_string() }),
+        Ok(bytes) if bytes.len() as u64 > ABSENT_BYTES_MAX => Err(refuse("it is too large".to_owned())),
+        bytes => Catalog::decode(&bytes?).map_err(|error| refuse(error.to_string())),
     }
 }

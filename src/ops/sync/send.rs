@@ -340,7 +340,7 @@ struct Wanted {
 fn with_chunks(store: &Store, parts: &Parts<'_>, around: &HashSet<ObjectId>, to: &Recipient<'_>) -> OpsResult<Wanted> {
     let mut reader = store.reader();
     let mut former_chunks: HashSet<ObjectId> = HashSet::new();
-    if parts.found.iter().any(|part| part.is_large) {
+    if parts.found.iter().any(Part::is_large) {
         let found: HashSet<&ObjectId> = parts.found.iter().map(|part| &part.id).collect();
         for former in &parts.former {
             // A former content that cannot be read, or is a tree, has no chunks that would spare us anything. One that is sent too is
@@ -352,12 +352,12 @@ fn with_chunks(store: &Store, parts: &Parts<'_>, around: &HashSet<ObjectId>, to:
     }
     let mut wanted = Wanted::default();
     let mut met = HashSet::new();
-    for Part { kind, id, is_large } in parts.found.iter().filter(|part| !around.contains(&part.id)) {
+    for part @ Part { kind, id, .. } in parts.found.iter().filter(|part| !around.contains(&part.id)) {
         if *kind == ObjectKind::Blob && !store.seems_to_contain(id)? && (to.purged.contains(id) || to.absent.has(id)) {
             continue;
         }
         let list = if *kind == ObjectKind::Tree { &mut wanted.trees } else { &mut wanted.contents };
-        if *is_large {
+        if part.is_large() {
             let chunks = reader.chunks(*kind, id)?.into_iter();
             list.extend(chunks.filter(|chunk| !former_chunks.contains(chunk) && met.insert(*chunk)).map(|chunk| (ObjectKind::Blob, chunk)));
         }

@@ -12,6 +12,7 @@ use crate::format::record::{Record, RecordBody, SupersedeRecord, VersionNumber, 
 use crate::format::remote::PackRef;
 use crate::id::{ObjectId, ObjectKind};
 use crate::limits::{REMOTE_ROUND_BYTES, REMOTE_ROUND_ENTRIES};
+use crate::ops::label::check_name;
 use crate::ops::workspace::Publishing;
 use crate::ops::{Host, OpsError, OpsResult, Phase, Workspace};
 use crate::remote::{Found, Remote, RemoteError, Seen};
@@ -76,6 +77,7 @@ pub fn take_in(
     let Some(last) = found.last() else { return Ok(TakenIn::default()) };
     let batch = workspace.store.batch()?;
     let records: Vec<Record> = found.iter().flat_map(|found| found.entry.records.iter().cloned()).collect();
+    check_labels(&records)?;
     let before = Absent::of_remote(remotes, name)?;
     let mut absent = before.clone();
     let what = Contents::of(found);
@@ -104,6 +106,19 @@ pub fn take_in(
     remotes.put(name, state)?;
     let versions = merge.theirs.iter().filter(|(_, body)| matches!(body, RecordBody::Version(_))).count() as u64;
     Ok(TakenIn { versions, renumbered: merge.renumbered, left_out: merge.left_out })
+}
+
+/// Checks that labels are what labels can be: one that looks like a version would be taken for it.
+fn check_labels(records: &[Record]) -> OpsResult<()> {
+    for record in records {
+        if let RecordBody::Label(label) = &record.body
+            && let Err(why) = check_name(&label.name)
+        {
+            let why = format!("the label {:?} cannot be one: {why}", label.name);
+            return Err(RemoteError::Damaged { key: "log".to_owned(), why }.into());
+        }
+    }
+    Ok(())
 }
 
 /// Makes records and the contents of a batch part of the history. Gives up to where it is shared then.
@@ -170,11 +185,12 @@ impl Receiving<'_> {
         Ok(incoming.fill(batch)?)
     }
 
-    /// Checks that of every version that is not deleted again each tree is here, and each content here or at the remote, unless it was
-    /// purged.
+    /// Checks that of every version that is not deleted again each tree is here, and each content here, as long as its tree says, or at
+    /// the remote, unless it was purged.
     fn check_complete(&self, absent: &Absent) -> OpsResult<()> {
         let Self { workspace, records, given_up, .. } = *self;
         let purged: HashSet<ObjectId> = workspace.log.purges()?.into_iter().flat_map(|(_, purge)| purge.contents).collect();
+        let mut reader = workspace.store.reader();
         let mut base = last_living(workspace, u64::MAX)?.map(|version| version.root);
         for record in records {
             let RecordBody::Version(version) = &record.body else { continue };
@@ -185,8 +201,13 @@ impl Receiving<'_> {
             parts.add(base.as_ref(), &version.root).map_err(of_remote)?;
             for part in parts.found.iter().filter(|part| part.kind == ObjectKind::Blob) {
                 let is_known = absent.has(&part.id) || given_up.contents.contains(&part.id) || purged.contains(&part.id);
-                if !is_known && !workspace.store.seems_to_contain(&part.id)? {
+                let is_here = workspace.store.seems_to_contain(&part.id)?;
+                if !is_known && !is_here {
                     return Err(of_remote(StoreError::Missing { kind: part.kind, id: part.id }));
+                }
+                if is_here && !reader.may_have_length(&part.id, part.bytes) {
+                    let why = format!("{} says that content {} has {} bytes", version.number, part.id, part.bytes);
+                    return Err(RemoteError::Damaged { key: "packs".to_owned(), why }.into());
                 }
             }
             base = Some(version.root);

@@ -14,14 +14,23 @@ pub struct Part {
     pub kind: ObjectKind,
     /// Its id.
     pub id: ObjectId,
-    /// A large one has chunks.
-    pub is_large: bool,
+    /// Its length in bytes; of a content, what its tree says.
+    pub bytes: u64,
+}
+
+impl Part {
+    /// Whether it has chunks.
+    pub fn is_large(&self) -> bool {
+        chunked(self.bytes)
+    }
 }
 
 /// Collects the objects of versions, each once.
 pub struct Parts<'a> {
     store: &'a Store,
-    met: HashSet<(ObjectKind, ObjectId)>,
+    /// With their lengths: a content that two trees give different ones is met twice.
+    met: HashSet<(ObjectId, u64)>,
+    met_trees: HashSet<ObjectId>,
     /// What stood in the place of new objects, and is on the other side: deltas may be made against it.
     pub former: HashSet<ObjectId>,
     /// The objects, each tree behind what is in it.
@@ -31,7 +40,7 @@ pub struct Parts<'a> {
 impl<'a> Parts<'a> {
     /// Nothing collected yet.
     pub fn new(store: &'a Store) -> Self {
-        Self { store, met: HashSet::new(), former: HashSet::new(), found: Vec::new() }
+        Self { store, met: HashSet::new(), met_trees: HashSet::new(), former: HashSet::new(), found: Vec::new() }
     }
 
     /// Adds what a tree of a workspace has and another one, in the same places, has not.
@@ -42,7 +51,7 @@ impl<'a> Parts<'a> {
         let mut pending = vec![(base.copied(), *root)];
         let mut trees = Vec::new();
         while let Some((base, id)) = pending.pop() {
-            if base == Some(id) || id == Tree::empty().id() || !self.met.insert((ObjectKind::Tree, id)) {
+            if base == Some(id) || id == Tree::empty().id() || !self.met_trees.insert(id) {
                 continue;
             }
             self.former.extend(base);
@@ -52,7 +61,7 @@ impl<'a> Parts<'a> {
             };
             let new = self.store.tree(&id)?;
             self.compare(&old, &new, &mut pending);
-            trees.push(Part { kind: ObjectKind::Tree, id, is_large: chunked(new.as_bytes().len() as u64) });
+            trees.push(Part { kind: ObjectKind::Tree, id, bytes: new.as_bytes().len() as u64 });
         }
         // Trees were met from the top down.
         self.found.extend(trees.into_iter().rev());
@@ -72,12 +81,12 @@ impl<'a> Parts<'a> {
                 }
                 Node::File { id, bytes, .. } => {
                     let base = match before {
-                        Some(Node::File { id, .. }) => Some(id),
+                        Some(Node::File { id, bytes, .. }) => Some((id, bytes)),
                         _ => None,
                     };
-                    if base != Some(id) && self.met.insert((ObjectKind::Blob, id)) {
-                        self.former.extend(base);
-                        self.found.push(Part { kind: ObjectKind::Blob, id, is_large: chunked(bytes) });
+                    if base != Some((id, bytes)) && self.met.insert((id, bytes)) {
+                        self.former.extend(base.map(|(id, _)| id));
+                        self.found.push(Part { kind: ObjectKind::Blob, id, bytes });
                     }
                 }
                 Node::Symlink { .. } => {}

@@ -177,7 +177,7 @@ fn use_of(workspace: &mut Workspace, remote: &Remote, inventory: &Inventory, hos
         parts.add(None, &row.record.root)?;
     }
     let mut lists: Vec<ObjectId> = Vec::new();
-    for part in parts.found.iter().filter(|part| part.is_large) {
+    for part in parts.found.iter().filter(|part| part.is_large()) {
         if live.contains(&part.id) && !workspace.store.seems_to_contain(&part.id)? && inventory.located.has(&part.id) {
             lists.push(part.id);
         }
