@@ -362,3 +362,20 @@ fn an_import_that_is_killed_leaves_whole_versions_and_goes_on() {
     sandbox.json(&["export", "git", "--to", copy.to_str().unwrap()]);
     assert_eq!(git.trees(&copy, &[]), expected);
 }
+
+#[test]
+fn an_export_that_fails_leaves_no_folder_that_was_not_there() {
+    if !has_git("an_export_that_fails_leaves_no_folder_that_was_not_there") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    sandbox.lua(&["init"]);
+    let (new, empty) = (sandbox.outside("new"), sandbox.outside("empty"));
+    fs::create_dir(&empty).unwrap();
+    for folder in [&new, &empty] {
+        let run = sandbox.lua_json(&["export", "git", "--to", folder.to_str().unwrap()]);
+        assert!(run.code != exit::OK && run.stdout.contains("no_version"), "{run}");
+    }
+    assert!(!new.exists());
+    assert_eq!(fs::read_dir(&empty).unwrap().count(), 0);
+}

@@ -29,25 +29,33 @@ const MISLEADING: [&str; 7] = [
 pub fn export_git_to(workspace: &Workspace, options: &ExportGitOptions, folder: &Path, host: &dyn Host) -> OpsResult<ExportGitOutcome> {
     let branch = reference_of(&options.branch)?;
     run(Command::new("git").arg("--version"), "git --version")?;
-    let is_new = make_folder(folder)?;
-    if is_new {
-        run(git(folder).args(["init", "--quiet", "--template="]), "git init")?;
-        run(git(folder).args(["symbolic-ref", "HEAD", &branch]), "git symbolic-ref")?;
-    } else {
+    let was_there = folder.symlink_metadata().is_ok();
+    if !make_folder(folder)? {
         refuse_other_folder(folder)?;
         refuse_branch(folder, &branch, options)?;
+        return fill(workspace, options, folder, host);
     }
-    let exported = fill(workspace, options, folder, host).and_then(|outcome| {
-        if is_new {
-            run(git(folder).args(["reset", "--quiet", "--hard"]), "git reset")?;
-        }
-        Ok(outcome)
-    });
-    if exported.is_err() && is_new {
+    let exported = export_into_new(workspace, options, folder, &branch, host);
+    if exported.is_err() {
         // What cannot be removed is a repository without commits.
         let _ = std::fs::remove_dir_all(folder.join(".git"));
+        let _ = if was_there { Ok(()) } else { std::fs::remove_dir(folder) };
     }
     exported
+}
+
+fn export_into_new(
+    workspace: &Workspace,
+    options: &ExportGitOptions,
+    folder: &Path,
+    branch: &str,
+    host: &dyn Host,
+) -> OpsResult<ExportGitOutcome> {
+    run(git(folder).args(["init", "--quiet", "--template="]), "git init")?;
+    run(git(folder).args(["symbolic-ref", "HEAD", branch]), "git symbolic-ref")?;
+    let outcome = fill(workspace, options, folder, host)?;
+    run(git(folder).args(["reset", "--quiet", "--hard"]), "git reset")?;
+    Ok(outcome)
 }
 
 /// Makes the folder if there is none; says whether nothing is in it.
