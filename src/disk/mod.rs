@@ -10,6 +10,9 @@ mod dir;
 mod file;
 mod lock;
 mod map;
+#[cfg(test)]
+pub(crate) mod simulated;
+mod system;
 
 pub use dir::{Dir, RootOf};
 pub use file::{StoreFile, TempFile};

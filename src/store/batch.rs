@@ -166,7 +166,7 @@ impl BatchState {
     fn write_out(&mut self, tmp: &Dir, frame: &PendingFrame) -> StoreResult<()> {
         if self.files.last().is_none_or(|file| file.bytes() >= SEGMENT_BYTES_MAX) {
             let mut file = tmp.temp_file()?;
-            file.write(&new_header())?;
+            file.write(&new_header(tmp))?;
             self.files.push(file);
         }
         let place = self.files.len() - 1;
@@ -242,7 +242,7 @@ impl Store {
         let (bytes, entries) = lay_out(&frames, segment, start);
         if starts_segment {
             let mut file = self.tmp.temp_file()?;
-            file.write(&new_header())?;
+            file.write(&new_header(&self.tmp))?;
             file.write(&bytes)?;
             file.sync_data()?;
             self.segments.publish(file, segment)?;

@@ -206,12 +206,9 @@ impl Segments {
     }
 }
 
-/// The header of a new segment.
-pub fn new_header() -> [u8; SEGMENT_HEADER_BYTES] {
-    let mut nonce = [0; 8];
-    // The nonce only sets segments apart; should the kernel have no randomness to give, zeros do no harm.
-    let _ = rustix::rand::getrandom(&mut nonce[..], rustix::rand::GetRandomFlags::NONBLOCK);
-    encode_segment_header(nonce)
+/// The header of a new segment, which is made in this folder. The nonce only sets segments apart.
+pub fn new_header(tmp: &Dir) -> [u8; SEGMENT_HEADER_BYTES] {
+    encode_segment_header(tmp.nonce())
 }
 
 fn name_of(number: u32) -> String {
