@@ -52,8 +52,9 @@ impl Store {
     }
 
     /// Whether contents were moved since this was last asked; then the index has been read anew. Waits for a collection that
-    /// is moving them.
-    pub(super) fn refresh(&self) -> StoreResult<bool> {
+    /// is moving them, so it is not for the holder of [`NoPins`]. Who goes through segments frame by frame asks first: what reads single
+    /// objects does so by itself when it does not find one.
+    pub fn refresh(&self) -> StoreResult<bool> {
         match Lock::acquire(&self.dir, FILE, LockMode::Shared, &|| {}) {
             Ok(_lock) => self.take_notice(),
             // Where no lock can be had nothing was ever moved.

@@ -63,8 +63,7 @@ impl Store {
     /// Reads what lies beyond the known position into the index, and gives the records that the log lacks.
     ///
     /// # Durability
-    /// The records that are returned are durable, unless nothing may be written. A cut becomes durable with the next sync of the
-    /// segment; until then it would be made again.
+    /// The records that are returned are durable, unless nothing may be written, and so is a cut.
     pub fn catch_up(&self, known: Known) -> StoreResult<CatchUp> {
         let end = self.segments.end()?;
         let (log_end, may_write) = match known {
@@ -88,9 +87,9 @@ impl Store {
         }
         self.add_to_index(&found, indexed, may_write)?;
         if may_write && !found.records.is_empty() {
-            // Whoever wrote these records was killed before it had synced them, or nobody knows: nothing may be told of
-            // them that a power cut could take back.
-            self.segments.sync_from(log_end.segment)?;
+            // Whoever wrote these records was killed before it had synced them, or its sync has failed: nothing may be told of
+            // them that a power cut could take back. Without a log to say how much that is, what the kernel knows has to do.
+            if strict { self.segments.write_again_from(log_end)? } else { self.segments.sync_from(log_end.segment)? }
         }
         let mut caught = CatchUp { records: found.records, end: found.good, cut_bytes: 0 };
         if matches!(known, Known::UpTo(_)) && found.good < end {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::{Location, Position, StoreError, StoreResult};
 use crate::disk::{Dir, Map, StoreFile, TempFile};
 use crate::format::frame::{SEGMENT_HEADER_BYTES, encode_segment_header};
-use crate::limits::{MAPS_READ_BYTES_MAX, SEGMENTS_MAX};
+use crate::limits::{MAPS_READ_BYTES_MAX, READ_BUFFER_BYTES, SEGMENTS_MAX};
 
 const SUFFIX: &str = ".seg";
 
@@ -188,17 +188,38 @@ impl Segments {
         Ok(self.dir.sync()?)
     }
 
+    /// Writes what lies behind a position once more, as it is, and makes it durable. After a sync that failed the kernel counts bytes as
+    /// written that the disk does not have, and another sync succeeds without doing anything.
+    pub fn write_again_from(&self, from: Position) -> StoreResult<()> {
+        for number in self.numbers()?.into_iter().filter(|&number| number >= from.segment) {
+            let file = self.file(number, true)?;
+            let end = file.bytes()?;
+            let mut offset = if number == from.segment { from.offset } else { 0 };
+            let mut buffer = vec![0; end.saturating_sub(offset).min(READ_BUFFER_BYTES as u64) as usize];
+            while offset < end {
+                let piece = (end - offset).min(buffer.len() as u64) as usize;
+                file.read_at(&mut buffer[..piece], offset)?;
+                file.write_at(&buffer[..piece], offset)?;
+                offset += piece as u64;
+            }
+        }
+        self.sync_from(from.segment)
+    }
+
     /// Cuts off what lies beyond a position: frames of a push that never came to its end. Only for the holder of the
     /// publish lock, and only beyond everything the log knows.
     ///
     /// # Durability
-    /// The shorter length may come back after a crash, and is cut again then.
+    /// The cut is durable on return: what was cut off must not come back before segments that are published behind it, since there it
+    /// would end what counts.
     pub fn cut(&self, end: Position) -> StoreResult<()> {
         for number in self.numbers()?.into_iter().rev() {
             if number > end.segment || (number == end.segment && end.offset <= SEGMENT_HEADER_BYTES as u64) {
                 self.dir.remove_file(name_of(number).as_ref())?;
             } else if number == end.segment {
-                self.file(number, true)?.truncate(end.offset)?;
+                let file = self.file(number, true)?;
+                file.truncate(end.offset)?;
+                file.sync_data()?;
             }
             self.maps.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&number);
         }

@@ -94,16 +94,17 @@ impl File {
     }
 
     /// A sync that fails: what was to be written may be lost, and counts as written from now on. Some file systems show the old bytes
-    /// again, others the new ones as long as they are in memory.
+    /// again, others the new ones as long as they are in memory. Lengths are not lost: a file system that cannot write its journal
+    /// takes no more writes.
     pub fn fail_to_sync(&mut self, random: &mut Random) {
         if random.once_in(3) {
             return self.sync();
         }
         let mut lost = (*self.durable).clone();
+        self.pending.drain(..).filter(|change| matches!(change, Change::Length(_))).for_each(|change| change.apply(&mut lost));
         if random.once_in(2) {
             lost.resize(self.content.len(), 0);
         }
-        self.pending.clear();
         self.durable = Arc::new(lost);
         if random.once_in(2) {
             self.content = self.durable.clone();
