@@ -220,8 +220,12 @@ impl Store {
         let (raw_bytes, objects) = (state.raw_bytes, state.objects);
         let (end, stored_bytes, entries) =
             if state.files.is_empty() { self.append(state.frames, record, when)? } else { self.publish_files(state, &record)? };
-        // The record is durable, so this is a success whatever becomes of the index: what it lacks is read from the segments.
-        let _ = self.index.write().unwrap_or_else(PoisonError::into_inner).add(&self.tmp, &entries, end);
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        match when {
+            When::Later => index.add_later(&entries, end),
+            // The record is durable, so this is a success whatever becomes of the index: what it lacks is read from the segments.
+            When::Now | When::Sealing => _ = index.add(&self.tmp, &entries, end),
+        }
         Ok(Published { end, stored_bytes, raw_bytes, objects })
     }
 
@@ -230,7 +234,10 @@ impl Store {
     /// # Durability
     /// On return all of it is durable.
     pub fn settle(&self, from: Position) -> StoreResult<()> {
-        self.segments.sync_from(from.segment)
+        self.segments.sync_from(from.segment)?;
+        // As in publishing, the index is no reason to fail.
+        let _ = self.index.write().unwrap_or_else(PoisonError::into_inner).write_down(&self.tmp);
+        Ok(())
     }
 
     fn append(&self, mut frames: Vec<PendingFrame>, record: PendingFrame, when: When) -> StoreResult<Appended> {

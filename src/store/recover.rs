@@ -85,12 +85,12 @@ impl Store {
         if !strict {
             found.good = found.last_frame_end.max(found.good);
         }
-        self.add_to_index(&found, indexed, may_write)?;
         if may_write && !found.records.is_empty() {
             // Whoever wrote these records was killed before it had synced them, or its sync has failed: nothing may be told of
             // them that a power cut could take back. Without a log to say how much that is, what the kernel knows has to do.
             if strict { self.segments.write_again_from(log_end)? } else { self.segments.sync_from(log_end.segment)? }
         }
+        self.add_to_index(&found, indexed, may_write)?;
         let mut caught = CatchUp { records: found.records, end: found.good, cut_bytes: 0 };
         if matches!(known, Known::UpTo(_)) && found.good < end {
             caught.cut_bytes = if found.good.segment == end.segment { end.offset - found.good.offset } else { end.offset };
