@@ -57,7 +57,7 @@ pub fn gc(workspace: &mut Workspace, options: &GcOptions, host: &dyn Host) -> Op
         false => Some(workspace.try_lock_collection()?.ok_or(OpsError::CollectionAtWork)?),
     };
     // Another collection may have ended since the store was opened.
-    workspace.store.refresh()?;
+    workspace.store.look_anew()?;
     let noted = Noted::read(workspace);
     let mut reach = Reach::of(workspace, host)?;
     let mut census = workspace.store.census(reach.live())?;

@@ -35,14 +35,19 @@ impl Store {
     /// `on_progress` is told the bytes read so far and may end the check by returning `false`. If a collection moves contents
     /// meanwhile all is read once more, and none may move them then.
     pub fn check(&self, on_progress: &mut dyn FnMut(u64) -> bool) -> StoreResult<CheckReport> {
-        self.refresh()?;
+        self.look_anew()?;
         let collections = self.known_collections();
         let report = self.check_as_it_lies(on_progress)?;
         self.refresh()?;
-        if self.known_collections() == collections {
+        if self.known_collections() == collections && !self.is_collection_begun()? {
             return Ok(report);
         }
         let _pin = self.pin()?;
+        self.follow()?;
+        if self.is_collection_begun()? {
+            // Whoever moved them was killed, and the index knows nothing of it.
+            self.rescue_index()?;
+        }
         self.check_as_it_lies(on_progress)
     }
 

@@ -151,7 +151,7 @@ impl<'p> Session<'p> {
     /// Collects some neighbouring segments.
     pub fn collect(&self) -> Step<()> {
         let Some(_alone) = self.try_lock("collection.lock")? else { return Ok(()) };
-        self.store.refresh()?;
+        self.store.look_anew()?;
         let below = |bound| self.world.machine.below(bound);
         if below(3) > 0 {
             let mut publishing = self.begin_publish()?;
