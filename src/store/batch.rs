@@ -218,10 +218,13 @@ impl Store {
     fn publish_frame(&self, batch: Batch, record: PendingFrame, when: When) -> StoreResult<Published> {
         let state = batch.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         let (raw_bytes, objects) = (state.raw_bytes, state.objects);
+        let begin = self.segments.end()?;
         let (end, stored_bytes, entries) =
             if state.files.is_empty() { self.append(state.frames, record, when)? } else { self.publish_files(state, &record)? };
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         match when {
+            // An index that was thrown away since, or that another process has made, stays behind: it would claim what it does not have.
+            _ if index.covered() != begin => {}
             When::Later => index.add_later(&entries, end),
             // The record is durable, so this is a success whatever becomes of the index: what it lacks is read from the segments.
             When::Now | When::Sealing => _ = index.add(&self.tmp, &entries, end),
