@@ -140,7 +140,8 @@ fn act(world: &World, process: &Process) -> Step<()> {
 }
 
 fn push(session: &Session<'_>) -> Step<()> {
-    let (batch, holds) = fill(session)?;
+    let batch = session.begin_batch()?;
+    let holds = fill(session, &batch)?;
     let when = if session.world.machine.below(8) == 0 { When::Sealing } else { When::Now };
     session.begin_publish()?.commit(batch, Body::Version(holds), when)
 }
@@ -149,7 +150,8 @@ fn push(session: &Session<'_>) -> Step<()> {
 fn import(session: &Session<'_>) -> Step<()> {
     let mut publishing = session.begin_publish()?;
     for _ in 0..2 + session.world.machine.below(3) {
-        let (batch, holds) = fill(session)?;
+        let batch = session.store.batch()?;
+        let holds = fill(session, &batch)?;
         publishing.add(batch, Body::Version(holds), When::Later)?;
     }
     publishing.settle()
@@ -165,11 +167,10 @@ fn drop_one(session: &Session<'_>) -> Step<()> {
     publishing.commit(session.store.batch()?, Body::Drop(dropped), When::Now)
 }
 
-/// A batch with some contents: new ones, edits, repetitions, a group.
-fn fill(session: &Session<'_>) -> Step<(Batch, Vec<(ObjectKind, ObjectId)>)> {
+/// Puts some contents into a batch: new ones, edits, repetitions, a group.
+fn fill(session: &Session<'_>, batch: &Batch) -> Step<Vec<(ObjectKind, ObjectId)>> {
     let below = |bound| session.world.machine.below(bound);
-    let batch = session.store.batch()?;
-    let mut writer = Writer::new(&session.store, &batch)?;
+    let mut writer = Writer::new(&session.store, batch)?;
     let mut holds = Vec::new();
     for _ in 0..1 + below(4) {
         let kind = if below(3) == 0 { ObjectKind::Tree } else { ObjectKind::Blob };
@@ -201,7 +202,7 @@ fn fill(session: &Session<'_>) -> Step<(Batch, Vec<(ObjectKind, ObjectId)>)> {
     }
     drop(writer);
     batch.prepare()?;
-    Ok((batch, holds))
+    Ok(holds)
 }
 
 fn pick(session: &Session<'_>, kind: ObjectKind) -> Option<ObjectId> {

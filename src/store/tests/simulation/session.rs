@@ -130,9 +130,22 @@ impl<'p> Session<'p> {
         Ok(())
     }
 
+    /// A batch whose writer may rely on whatever it finds in the store.
+    pub fn begin_batch(&self) -> Step<Batch> {
+        loop {
+            let batch = self.store.batch()?;
+            if !self.store.is_collection_begun()? {
+                return Ok(batch);
+            }
+            drop(batch);
+            drop(self.begin_publish()?);
+        }
+    }
+
     /// Takes the publish lock and brings store and log up to the present.
     pub fn begin_publish(&self) -> Step<Publishing<'_>> {
         let lock = Lock::acquire(&self.dir, "lock", LockMode::Exclusive, &|| {})?;
+        self.store.finish_collection()?;
         self.catch_up()?;
         let head = self.world.oracle().head();
         Ok(Publishing { session: self, head, pending: Vec::new(), settled: head.applied, _lock: lock })
@@ -151,6 +164,7 @@ impl<'p> Session<'p> {
     /// Collects some neighbouring segments.
     pub fn collect(&self) -> Step<()> {
         let Some(_alone) = self.try_lock("collection.lock")? else { return Ok(()) };
+        drop(self.begin_publish()?);
         self.store.look_anew()?;
         let below = |bound| self.world.machine.below(bound);
         if below(3) > 0 {
