@@ -95,11 +95,11 @@ impl Handle {
     /// Gives a file of this folder another name.
     pub fn rename(&self, name: &str, target: &Self, target_name: &str, flags: RenameFlags) -> io::Result<()> {
         on!(self,
-            folder => Ok(match flags.is_empty() {
-                true => rustix::fs::renameat(folder, name, target, target_name)?,
+            folder => match flags.is_empty() {
+                true => rustix::fs::renameat(folder, name, target, target_name).map_err(io::Error::from),
                 // Another call, which old kernels and some file systems do not have.
-                false => rustix::fs::renameat_with(folder, name, target, target_name, flags)?,
-            }),
+                false => rustix::fs::renameat_with(folder, name, target, target_name, flags).map_err(io::Error::from),
+            },
             folder => folder.rename(name, target.simulated(), target_name, flags))
     }
 

@@ -63,7 +63,8 @@ impl Store {
     /// Reads what lies beyond the known position into the index, and gives the records that the log lacks.
     ///
     /// # Durability
-    /// The records that are returned are durable, unless nothing may be written, and so is a cut.
+    /// The records that are returned are durable, unless nothing may be written. A cut becomes durable with whatever is published next;
+    /// until then it would be made again.
     pub fn catch_up(&self, known: Known) -> StoreResult<CatchUp> {
         let end = self.segments.end()?;
         let (log_end, may_write) = match known {

@@ -126,10 +126,14 @@ impl Segments {
     /// Gives a finished file the next free number.
     ///
     /// # Durability
-    /// The segment's name is durable on return; its content must have been made so before.
+    /// The segment's name is durable on return; its content must have been made so before. So is the length of the segment before it:
+    /// what was cut off there would come back as the end of what counts.
     pub fn publish(&self, file: TempFile, number: u32) -> StoreResult<()> {
         if number >= ADOPTED_FIRST {
             return Err(StoreError::Full);
+        }
+        if let Some(&newest) = self.numbers()?.last() {
+            self.file(newest, true)?.sync_data()?;
         }
         Ok(file.publish_new(&self.dir, &name_of(number))?)
     }
@@ -210,16 +214,13 @@ impl Segments {
     /// publish lock, and only beyond everything the log knows.
     ///
     /// # Durability
-    /// The cut is durable on return: what was cut off must not come back before segments that are published behind it, since there it
-    /// would end what counts.
+    /// The shorter length may come back after a crash, and is cut again then; [`Segments::publish`] sees to it that nothing stands behind.
     pub fn cut(&self, end: Position) -> StoreResult<()> {
         for number in self.numbers()?.into_iter().rev() {
             if number > end.segment || (number == end.segment && end.offset <= SEGMENT_HEADER_BYTES as u64) {
                 self.dir.remove_file(name_of(number).as_ref())?;
             } else if number == end.segment {
-                let file = self.file(number, true)?;
-                file.truncate(end.offset)?;
-                file.sync_data()?;
+                self.file(number, true)?.truncate(end.offset)?;
             }
             self.maps.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(&number);
         }

@@ -24,6 +24,8 @@ pub struct Faults {
     pub kill: usize,
     /// At any call.
     pub error: usize,
+    /// A sync that fails, besides.
+    pub sync_error: usize,
     /// A write that does a part.
     pub short_write: usize,
     /// Another process goes on.
@@ -385,7 +387,8 @@ impl State {
             }
         }
         let errors = call.errors();
-        if errors.is_empty() || !self.random.once_in(self.faults.error) {
+        let fails = self.random.once_in(self.faults.error) || call == Call::Sync && self.random.once_in(self.faults.sync_error);
+        if errors.is_empty() || !fails {
             return None;
         }
         let error = *self.random.one_of(errors);

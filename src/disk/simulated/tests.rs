@@ -35,7 +35,11 @@ fn bytes_without_a_sync_survive_in_any_part() {
     };
     let look = |dir: &Dir| {
         let bytes = dir.read("f", 1 << 20).unwrap();
-        bytes.chunks(512).map(|sector| char::from(b'0' + sector[0])).chain([if bytes.len() % 512 == 0 { ' ' } else { '?' }]).collect()
+        bytes
+            .chunks(512)
+            .map(|sector| char::from(b'0' + sector[0]))
+            .chain([if bytes.len().is_multiple_of(512) { ' ' } else { '?' }])
+            .collect()
     };
     let found = after(work, look);
     for expected in ["1 ", "2 ", "12 ", "10 ", "20 ", "22 "] {

@@ -5,6 +5,7 @@
 //!
 //! Only what is below `ops` is here: the version log is one of its own (`oracle`), since SQLite cannot be put on a simulated disk.
 
+mod found;
 mod oracle;
 mod scenario;
 mod session;

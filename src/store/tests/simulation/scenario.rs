@@ -49,6 +49,7 @@ fn faults(plan: &mut Random) -> Faults {
         power_cut: odds(plan, &[0, 20, 60, 60, 150]),
         kill: odds(plan, &[0, 0, 20, 60]),
         error: odds(plan, &[0, 0, 0, 30, 100, 300]),
+        sync_error: odds(plan, &[0, 0, 0, 5]),
         short_write: odds(plan, &[0, 2, 10]),
         switch: odds(plan, &[2, 5, 20]),
     }
