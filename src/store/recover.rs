@@ -83,6 +83,10 @@ impl Store {
         let walked = self.steps(indexed.min(log_end), &mut |step| found.take(self, step));
         self.forget_overlay();
         walked?;
+        if found.last_frame_end > found.good {
+            // Frames of a push that has not ended were decoded. They may be cut, by whomever, and other frames will stand there.
+            self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
         if !strict {
             found.good = found.last_frame_end.max(found.good);
         }
@@ -96,8 +100,6 @@ impl Store {
         if matches!(known, Known::UpTo(_)) && found.good < end {
             caught.cut_bytes = if found.good.segment == end.segment { end.offset - found.good.offset } else { end.offset };
             self.segments.cut(found.good)?;
-            // What stood behind the cut may have been decoded, and other frames will stand there.
-            self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
         Ok(caught)
     }
@@ -159,6 +161,9 @@ impl Store {
         if self.rescued.swap(true, Ordering::SeqCst) {
             return Ok(false);
         }
+        // What is kept of the segments may be of some that were replaced.
+        self.segments.forget_maps();
+        self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let mut found = Found { log_end: Position { segment: u32::MAX, offset: 0 }, ..Found::default() };
         self.steps(Position::default(), &mut |step| found.take(self, step))?;
         Ok(true)
