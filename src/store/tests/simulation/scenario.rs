@@ -7,7 +7,11 @@ use super::oracle::Body;
 use super::session::{Failure, Session, Step, World};
 use crate::disk::simulated::{Faults, Gone, Machine, Process, Random, SEATS_MAX, Sabotage};
 use crate::id::{ObjectId, ObjectKind};
+use crate::limits::{BATCH_BYTES_MAX, INDEX_TAIL_ENTRIES_MAX, WHOLE_BYTES_MAX};
 use crate::store::{Batch, When, Writer};
+
+/// Once in how many batches there is much in it.
+const RARELY: usize = 400;
 
 /// How a simulation ended.
 #[derive(Debug)]
@@ -201,9 +205,34 @@ fn fill(session: &Session<'_>, batch: &Batch) -> Step<Vec<(ObjectKind, ObjectId)
             }
         }
     }
+    if below(RARELY) == 0 {
+        holds.extend(much(session, &mut writer)?);
+    }
     drop(writer);
     batch.prepare()?;
     Ok(holds)
+}
+
+/// More than an index tail holds, more than one frame holds, or more than stays in memory.
+fn much(session: &Session<'_>, writer: &mut Writer<'_>) -> Step<Vec<(ObjectKind, ObjectId)>> {
+    let kind = ObjectKind::Blob;
+    let remember = |content: Vec<u8>| session.world.oracle().remember(kind, content);
+    let noise = |bytes: usize| {
+        let mut noise = vec![0; bytes];
+        session.world.machine.state().random.bytes(&mut noise);
+        noise
+    };
+    let contents: Vec<Vec<u8>> = match session.world.machine.below(12) {
+        0 => (0..=BATCH_BYTES_MAX / WHOLE_BYTES_MAX).map(|_| noise(WHOLE_BYTES_MAX)).collect(),
+        1 | 2 => vec![noise(WHOLE_BYTES_MAX + 1000)],
+        _ => {
+            let small: Vec<Vec<u8>> = (0..=INDEX_TAIL_ENTRIES_MAX).map(|_| noise(8)).collect();
+            let ids = writer.put_group(kind, &small.iter().map(Vec::as_slice).collect::<Vec<_>>())?;
+            small.into_iter().for_each(|content| _ = remember(content));
+            return Ok(ids.into_iter().map(|id| (kind, id)).collect());
+        }
+    };
+    contents.into_iter().map(|content| Ok((kind, writer.put(kind, &content, None).inspect(|_| _ = remember(content))?))).collect()
 }
 
 fn pick(session: &Session<'_>, kind: ObjectKind) -> Option<ObjectId> {
