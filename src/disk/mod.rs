@@ -18,6 +18,7 @@ pub use dir::{Dir, RootOf};
 pub use file::{StoreFile, TempFile};
 pub use lock::{Lock, LockMode};
 pub use map::Map;
+pub use system::names_in;
 
 use std::path::PathBuf;
 

@@ -6,7 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
 use std::io::{self, Read};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -73,7 +73,12 @@ impl Handle {
 
     /// The names in this folder, in no order.
     pub fn names(&self) -> io::Result<Vec<OsString>> {
-        on!(self, folder => names_in(folder), folder => folder.names())
+        on!(self,
+            folder => {
+                let listing = rustix::fs::openat(folder, ".", DIR_FLAGS, Mode::empty())?;
+                Ok(names_in(listing)?.into_iter().map(OsString::from_vec).collect())
+            },
+            folder => folder.names())
     }
 
     /// Whether the folder has an entry of this name, of any kind.
@@ -199,16 +204,15 @@ impl Handle {
     }
 }
 
-fn names_in(folder: &File) -> io::Result<Vec<OsString>> {
-    // A handle has one place in the list of names for all its users, so each listing opens the folder anew.
-    let handle = rustix::fs::openat(folder, ".", DIR_FLAGS, Mode::empty())?;
+/// The names in a folder, in no order, without `.` and `..`. The handle must be of no other use: it has one place in the list of names.
+pub fn names_in(listing: OwnedFd) -> rustix::io::Result<Vec<Vec<u8>>> {
     let mut buffer = Vec::with_capacity(32 << 10);
-    let mut entries = RawDir::new(handle, buffer.spare_capacity_mut());
+    let mut entries = RawDir::new(listing, buffer.spare_capacity_mut());
     let mut names = Vec::new();
     while let Some(entry) = entries.next() {
         let name = entry?.file_name().to_bytes().to_vec();
         if name != b"." && name != b".." {
-            names.push(OsString::from_vec(name));
+            names.push(name);
         }
     }
     Ok(names)

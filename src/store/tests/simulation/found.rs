@@ -40,55 +40,56 @@ fn push(store: &Store, contents: &[&[u8]], base: Option<&ObjectId>, when: When) 
     Ok((ids, store.publish_when(batch, b"record", when)?.end))
 }
 
+/// A store with one version, which the log knows, on the machine of each seed.
+fn with_one_version(work: impl Fn(u64, &Arc<Machine>, &Store, Position)) {
+    for seed in 0..SEEDS {
+        let machine = machine(seed);
+        let (_process, store) = open(&machine);
+        let (_, log_end) = push(&store, &[b"one"], None, When::Now).unwrap();
+        work(seed, &machine, &store, log_end);
+    }
+}
+
 fn records_behind(store: &Store, position: Position) -> usize {
     store.catch_up(Known::UpTo(position)).unwrap().records.len()
 }
 
 #[test]
 fn what_was_cut_off_does_not_come_back_before_a_new_segment() {
-    for seed in 0..SEEDS {
-        let machine = machine(seed);
-        let (_process, store) = open(&machine);
-        let (_, log_end) = push(&store, &[b"one"], None, When::Now).unwrap();
+    with_one_version(|seed, machine, store, log_end| {
         let file = store.segments.file(1, true).unwrap();
         file.write_at(&[7; 2000], log_end.offset).unwrap();
         file.sync_data().unwrap();
         assert!(store.catch_up(Known::UpTo(log_end)).unwrap().cut_bytes > 0);
-        push(&store, &[b"two"], None, When::Sealing).unwrap();
+        push(store, &[b"two"], None, When::Sealing).unwrap();
         // The log has lost what is not in its oldest state.
-        let (_process, store) = after_a_power_cut(&machine);
+        let (_process, store) = after_a_power_cut(machine);
         assert_eq!(records_behind(&store, log_end), 1, "seed {seed}");
-    }
+    });
 }
 
 #[test]
 fn what_a_failed_sync_left_is_written_again_before_anybody_builds_upon_it() {
-    for seed in 0..SEEDS {
-        let machine = machine(seed);
-        let (_process, store) = open(&machine);
-        let (_, log_end) = push(&store, &[b"one"], None, When::Now).unwrap();
+    with_one_version(|seed, machine, store, log_end| {
         machine.state().faults.sync_error = 1;
-        assert!(push(&store, &[b"two"], None, When::Now).is_err());
+        assert!(push(store, &[b"two"], None, When::Now).is_err());
         machine.state().faults = CALM;
-        let (_process, store) = open(&machine);
+        let (_process, store) = open(machine);
         let found = records_behind(&store, log_end);
         push(&store, &[b"three"], None, When::Now).unwrap();
-        let (_process, store) = after_a_power_cut(&machine);
+        let (_process, store) = after_a_power_cut(machine);
         assert_eq!(records_behind(&store, log_end), found + 1, "seed {seed}");
-    }
+    });
 }
 
 #[test]
 fn the_index_claims_nothing_that_the_segments_can_lose() {
-    for seed in 0..SEEDS {
-        let machine = machine(seed);
-        let (_process, store) = open(&machine);
-        let (_, settled) = push(&store, &[b"one"], None, When::Now).unwrap();
-        let (ids, end) = push(&store, &[b"two"], None, When::Later).unwrap();
+    with_one_version(|seed, machine, store, settled| {
+        let (ids, end) = push(store, &[b"two"], None, When::Later).unwrap();
         assert!(store.seems_to_contain(&ids[0]).unwrap(), "the next batch can build upon it");
-        let (_process, other) = after_a_power_cut(&machine);
+        let (_process, other) = after_a_power_cut(machine);
         assert!(!other.is_indexed(end) && other.index.read().unwrap().covered() <= settled, "seed {seed}");
-    }
+    });
 }
 
 #[test]
