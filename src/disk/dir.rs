@@ -1,26 +1,20 @@
 //! Folders by handle.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::Read;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Mode, OFlags, RawDir};
-use rustix::io::Errno;
+use rustix::fs::OFlags;
 
+use super::system::Handle;
 use super::{DiskError, DiskResult, Map, StoreFile, TempFile};
-
-const DIR_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-const DIR_MODE: Mode = Mode::RWXU;
-pub(super) const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 /// An open folder of the store. Cheap to clone: all clones share the handle.
 #[derive(Clone, Debug)]
 pub struct Dir {
-    handle: Arc<OwnedFd>,
+    pub(super) handle: Arc<Handle>,
     path: PathBuf,
 }
 
@@ -36,9 +30,13 @@ pub enum RootOf {
 impl Dir {
     /// Opens an existing folder by path.
     pub fn open(path: &Path, root_of: RootOf) -> DiskResult<Self> {
-        let flags = if root_of == RootOf::Workspace { DIR_FLAGS | OFlags::NOFOLLOW } else { DIR_FLAGS };
-        let handle = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| DiskError::new("open the folder", path, error))?;
-        Ok(Self { handle: Arc::new(handle), path: path.to_path_buf() })
+        let flags = if root_of == RootOf::Workspace { OFlags::NOFOLLOW } else { OFlags::empty() };
+        let handle = Handle::open_path(path, flags).map_err(|error| DiskError::new("open the folder", path, error))?;
+        Ok(Self::new(handle, path.to_path_buf()))
+    }
+
+    pub(super) fn new(handle: Handle, path: PathBuf) -> Self {
+        Self { handle: Arc::new(handle), path }
     }
 
     /// The folder's path, for messages.
@@ -53,9 +51,8 @@ impl Dir {
 
     /// Opens a folder in this one.
     pub fn open_dir(&self, name: &str) -> DiskResult<Self> {
-        let handle = rustix::fs::openat(self, name, DIR_FLAGS | OFlags::NOFOLLOW, Mode::empty())
-            .map_err(|error| DiskError::new("open the folder", self.path_of(name), error))?;
-        Ok(Self { handle: Arc::new(handle), path: self.path_of(name) })
+        let handle = self.handle.open_dir(name).map_err(|error| DiskError::new("open the folder", self.path_of(name), error))?;
+        Ok(Self::new(handle, self.path_of(name)))
     }
 
     /// Makes a folder in this one if there is none, and opens it.
@@ -63,53 +60,35 @@ impl Dir {
     /// # Durability
     /// A folder that was made is durable after the next [`Dir::sync`] of this one.
     pub fn make_dir(&self, name: &str) -> DiskResult<Self> {
-        match rustix::fs::mkdirat(self, name, DIR_MODE) {
-            Ok(()) | Err(Errno::EXIST) => self.open_dir(name),
-            Err(error) => Err(DiskError::new("make the folder", self.path_of(name), error)),
+        match self.handle.make_dir(name) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(DiskError::new("make the folder", self.path_of(name), error)),
+            _ => self.open_dir(name),
         }
     }
 
     /// Names in the folder, in no order.
     pub fn names(&self) -> DiskResult<Vec<OsString>> {
-        let error = |error: Errno| DiskError::new("list the folder", &self.path, error);
-        // A handle has one place in the list of names for all its users, so each listing opens the folder anew.
-        let handle = rustix::fs::openat(self, ".", DIR_FLAGS, Mode::empty()).map_err(error)?;
-        let mut buffer = Vec::with_capacity(32 << 10);
-        let mut entries = RawDir::new(handle, buffer.spare_capacity_mut());
-        let mut names = Vec::new();
-        while let Some(entry) = entries.next() {
-            let name = entry.map_err(error)?.file_name().to_bytes().to_vec();
-            if name != b"." && name != b".." {
-                names.push(OsString::from_vec(name));
-            }
-        }
-        Ok(names)
+        self.handle.names().map_err(|error| DiskError::new("list the folder", &self.path, error))
     }
 
     /// Whether the folder has an entry of this name, of any kind.
     pub fn contains(&self, name: &str) -> DiskResult<bool> {
-        match rustix::fs::statat(self, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(_) => Ok(true),
-            Err(Errno::NOENT) => Ok(false),
-            Err(error) => Err(DiskError::new("look at", self.path_of(name), error)),
-        }
+        self.handle.contains(name).map_err(|error| DiskError::new("look at", self.path_of(name), error))
     }
 
     /// Reads a small file whole; one of more than `bytes_max` bytes is an error.
     pub fn read(&self, name: &str, bytes_max: u64) -> DiskResult<Vec<u8>> {
-        let error = |error: std::io::Error| DiskError::new("read", self.path_of(name), error);
-        let file = self.open_file(name, OFlags::RDONLY | OFlags::NONBLOCK)?;
-        let mut bytes = Vec::new();
-        file.take(bytes_max + 1).read_to_end(&mut bytes).map_err(error)?;
+        let error = |error: io::Error| DiskError::new("read", self.path_of(name), error);
+        let bytes = self.open_file(name, OFlags::RDONLY | OFlags::NONBLOCK)?.read_up_to(bytes_max + 1).map_err(error)?;
         if bytes.len() as u64 > bytes_max {
-            return Err(error(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is too large")));
+            return Err(error(io::Error::new(io::ErrorKind::InvalidData, "it is too large")));
         }
         Ok(bytes)
     }
 
     /// Maps a file of the store into memory. Only for files that are never shortened below what is read.
     pub fn map(&self, name: &str) -> DiskResult<Map> {
-        Map::new(&self.open_file(name, OFlags::RDONLY)?, self.path_of(name))
+        self.open_store_file(name, false, false)?.map()
     }
 
     /// Opens a file for reading, and for writing when `writable`; `create` makes it if there is none.
@@ -137,26 +116,31 @@ impl Dir {
 
     /// Removes a file; one that does not exist is no error.
     pub fn remove_file(&self, name: &OsStr) -> DiskResult<()> {
-        match rustix::fs::unlinkat(self, name.as_bytes(), AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(error) => Err(DiskError::new("remove", self.path.join(name), error)),
+        match self.handle.unlink(name) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(DiskError::new("remove", self.path.join(name), error)),
+            _ => Ok(()),
         }
     }
 
     /// Makes the folder's names durable: files that were made, renamed or removed.
     pub fn sync(&self) -> DiskResult<()> {
-        rustix::fs::fsync(self).map_err(|error| DiskError::new("sync the folder", &self.path, error))
+        self.handle.sync().map_err(|error| DiskError::new("sync the folder", &self.path, error))
     }
 
     /// Makes everything written so far on the folder's file system durable, by whomever.
     pub fn sync_filesystem(&self) -> DiskResult<()> {
-        rustix::fs::syncfs(self).map_err(|error| DiskError::new("sync the file system of", &self.path, error))
+        self.handle.sync_filesystem().map_err(|error| DiskError::new("sync the file system of", &self.path, error))
     }
 
-    fn open_file(&self, name: &str, flags: OFlags) -> DiskResult<File> {
-        let handle = rustix::fs::openat(self, name, flags | OFlags::CLOEXEC | OFlags::NOFOLLOW, FILE_MODE)
-            .map_err(|error| DiskError::new("open", self.path_of(name), error))?;
-        Ok(File::from(handle))
+    pub(super) fn open_file(&self, name: &str, flags: OFlags) -> DiskResult<Handle> {
+        self.handle.open_file(name, flags).map_err(|error| DiskError::new("open", self.path_of(name), error))
+    }
+
+    /// Random bytes that set one file apart from others. Should the system have none to give, zeros do no harm.
+    pub fn nonce(&self) -> [u8; 8] {
+        let mut nonce = [0; 8];
+        self.handle.random(&mut nonce);
+        nonce
     }
 }
 

@@ -1,33 +1,31 @@
 //! Files of the store that are written: published ones that grow at their end, and temporary ones.
 
-use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, OFlags, RenameFlags};
+use rustix::fs::{OFlags, RenameFlags};
 use rustix::io::Errno;
 
-use super::dir::FILE_MODE;
-use super::{Dir, DiskError, DiskResult, Map};
+use super::system::Handle;
+use super::{Dir, DiskError, DiskResult, LockMode, Map};
 use crate::limits::TEMP_AGE_MS_MIN;
 
 /// An open file of the store.
 #[derive(Debug)]
 pub struct StoreFile {
-    file: File,
+    file: Handle,
     path: PathBuf,
 }
 
 impl StoreFile {
-    pub(super) fn new(file: File, path: PathBuf) -> Self {
+    pub(super) fn new(file: Handle, path: PathBuf) -> Self {
         Self { file, path }
     }
 
     /// The file's length in bytes.
     pub fn bytes(&self) -> DiskResult<u64> {
-        self.file.metadata().map(|metadata| metadata.len()).map_err(|error| self.error("look at", error))
+        self.file.bytes().map_err(|error| self.error("look at", error))
     }
 
     /// Reads exactly `buffer.len()` bytes at an offset.
@@ -50,29 +48,29 @@ impl StoreFile {
 
     /// Cuts the file at a length.
     pub fn truncate(&self, bytes: u64) -> DiskResult<()> {
-        self.file.set_len(bytes).map_err(|error| self.error("shorten", error))
+        self.file.truncate(bytes).map_err(|error| self.error("shorten", error))
     }
 
     /// Maps the file as long as it is now.
     pub fn map(&self) -> DiskResult<Map> {
-        Map::new(&self.file, self.path.clone())
+        self.file.map().map_err(|error| self.error("map", error))
     }
 
     /// When it was written last, in milliseconds since 1970-01-01 UTC.
     pub fn written_ms(&self) -> DiskResult<i64> {
-        let modified = self.file.metadata().and_then(|metadata| metadata.modified()).map_err(|error| self.error("look at", error))?;
+        let modified = self.file.written().map_err(|error| self.error("look at", error))?;
         let since = modified.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         Ok(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
     /// Makes the present the time of the last write.
     pub fn touch(&self) -> DiskResult<()> {
-        self.file.set_modified(std::time::SystemTime::now()).map_err(|error| self.error("touch", error))
+        self.file.touch().map_err(|error| self.error("touch", error))
     }
 
     /// Time since the last write; none when the clock says otherwise.
     fn age(&self) -> Duration {
-        self.file.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|modified| modified.elapsed().ok()).unwrap_or_default()
+        self.file.written().ok().and_then(|written| self.file.now().duration_since(written).ok()).unwrap_or_default()
     }
 
     fn error(&self, action: &'static str, error: std::io::Error) -> DiskError {
@@ -92,22 +90,19 @@ pub struct TempFile {
 
 impl TempFile {
     pub(super) fn create(dir: &Dir) -> DiskResult<Self> {
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let process = rustix::process::getpid().as_raw_nonzero();
         loop {
-            let name = format!("t{process}-{}", COUNTER.fetch_add(1, Ordering::Relaxed));
-            let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-            match rustix::fs::openat(dir, &name, flags, FILE_MODE) {
+            let (process, number) = dir.handle.own_numbers();
+            let name = format!("t{process}-{number}");
+            match dir.open_file(&name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL) {
                 Ok(handle) => {
-                    let file = File::from(handle);
                     // Tells `sweep` that somebody is at work on it.
-                    file.try_lock_shared().map_err(|error| DiskError::new("lock", dir.path_of(&name), std::io::Error::from(error)))?;
-                    let file = StoreFile::new(file, dir.path_of(&name));
+                    handle.try_lock(LockMode::Shared).map_err(|error| DiskError::new("lock", dir.path_of(&name), error))?;
+                    let file = StoreFile::new(handle, dir.path_of(&name));
                     return Ok(Self { file, dir: dir.clone(), name, bytes: 0, published: false });
                 }
                 // Left by a process of the same number that was killed.
-                Err(Errno::EXIST) => continue,
-                Err(error) => return Err(DiskError::new("make", dir.path_of(&name), error)),
+                Err(error) if error.is_already_exists() => continue,
+                Err(error) => return Err(error),
             }
         }
     }
@@ -139,7 +134,7 @@ impl TempFile {
     /// # Durability
     /// On return the name is durable. The content is, when [`TempFile::sync_data`] came before.
     pub fn publish(mut self, dir: &Dir, name: &str) -> DiskResult<()> {
-        let renamed = rustix::fs::renameat(&self.dir, &self.name, dir, name);
+        let renamed = self.dir.handle.rename(&self.name, &dir.handle, name, RenameFlags::empty());
         renamed.map_err(|error| DiskError::new("publish", dir.path_of(name), error))?;
         self.published = true;
         dir.sync()
@@ -151,9 +146,10 @@ impl TempFile {
     /// # Durability
     /// As [`TempFile::publish`].
     pub fn publish_new(mut self, dir: &Dir, name: &str) -> DiskResult<()> {
-        match rustix::fs::renameat_with(&self.dir, &self.name, dir, name, RenameFlags::NOREPLACE) {
+        const UNKNOWN: [Errno; 3] = [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP];
+        match self.dir.handle.rename(&self.name, &dir.handle, name, RenameFlags::NOREPLACE) {
             Ok(()) => self.published = true,
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => self.link(dir, name)?,
+            Err(error) if Errno::from_io_error(&error).is_some_and(|code| UNKNOWN.contains(&code)) => self.link(dir, name)?,
             Err(error) => return Err(DiskError::new("publish", dir.path_of(name), error)),
         }
         dir.sync()
@@ -161,7 +157,7 @@ impl TempFile {
 
     /// Gives the file another name, where none must have it. The first one goes with this.
     fn link(&self, dir: &Dir, name: &str) -> DiskResult<()> {
-        let linked = rustix::fs::linkat(&self.dir, &self.name, dir, name, AtFlags::empty());
+        let linked = self.dir.handle.link(&self.name, &dir.handle, name);
         linked.map_err(|error| DiskError::new("publish", dir.path_of(name), error))
     }
 
@@ -170,7 +166,9 @@ impl TempFile {
         for name in dir.names()? {
             let Some(name) = name.to_str().filter(|name| is_temp_name(name)) else { continue };
             let is_abandoned = match dir.open_store_file(name, false, false) {
-                Ok(file) => file.file.try_lock().is_ok() && file.age() >= Duration::from_millis(TEMP_AGE_MS_MIN),
+                Ok(file) => {
+                    file.file.try_lock(LockMode::Exclusive).unwrap_or(false) && file.age() >= Duration::from_millis(TEMP_AGE_MS_MIN)
+                }
                 Err(error) if error.is_not_found() => false,
                 Err(error) => return Err(error),
             };

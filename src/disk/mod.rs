@@ -10,11 +10,15 @@ mod dir;
 mod file;
 mod lock;
 mod map;
+#[cfg(test)]
+pub(crate) mod simulated;
+mod system;
 
 pub use dir::{Dir, RootOf};
 pub use file::{StoreFile, TempFile};
 pub use lock::{Lock, LockMode};
 pub use map::Map;
+pub use system::names_in;
 
 use std::path::PathBuf;
 

@@ -56,6 +56,11 @@ pub fn gc(workspace: &mut Workspace, options: &GcOptions, host: &dyn Host) -> Op
         true => None,
         false => Some(workspace.try_lock_collection()?.ok_or(OpsError::CollectionAtWork)?),
     };
+    // Another collection may have ended since the store was opened, or been killed.
+    if !options.dry_run {
+        drop(workspace.begin_publish(host)?);
+    }
+    workspace.store.look_anew()?;
     let noted = Noted::read(workspace);
     let mut reach = Reach::of(workspace, host)?;
     let mut census = workspace.store.census(reach.live())?;

@@ -161,7 +161,7 @@ pub fn push(workspace: &mut Workspace, options: &PushOptions, host: &dyn Host) -
 /// Records the workspace; the caller holds the checkout lock.
 pub(super) fn record(workspace: &mut Workspace, options: &PushOptions, host: &dyn Host) -> OpsResult<PushOutcome> {
     workspace.store.sweep_tmp()?;
-    let batch = workspace.store.batch()?;
+    let batch = workspace.begin_batch(host)?;
     let mut snapshot = look(workspace, options, Some(&batch), host)?;
     batch.prepare()?;
     let mut publishing = workspace.begin_publish(host)?;

@@ -231,7 +231,7 @@ fn record_tree(
 ) -> OpsResult<(ObjectId, (u64, u64))> {
     let files = paths.values().filter(|node| !node.is_directory()).count() as u64;
     let bytes = paths.values().map(bytes_of).sum();
-    let batch = workspace.store.batch()?;
+    let batch = workspace.begin_batch(host)?;
     let root = write_trees(&workspace.store, &batch, paths)?;
     if root != *from {
         let mut publishing = workspace.begin_publish(host)?;

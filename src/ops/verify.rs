@@ -10,7 +10,7 @@ use crate::format::record::{Record, VersionNumber};
 use crate::format::tree::{Node, Tree};
 use crate::id::{ObjectId, ObjectKind};
 use crate::path::RelPath;
-use crate::store::{CheckReport, Known, Store};
+use crate::store::{CheckReport, Known, Position, Store};
 use crate::tree::TreeSource;
 use crate::version_log::{VersionLog, VersionRow};
 
@@ -64,6 +64,8 @@ impl VerifyOutcome {
 pub fn verify(workspace: &mut Workspace, options: &VerifyOptions, host: &dyn Host) -> OpsResult<VerifyOutcome> {
     let log_damage = workspace.log.verify().err().map(|error| error.to_string());
     let versions = live_versions(&workspace.log)?;
+    // What stands behind it may be in the making, or be cut off again: no version needs it.
+    let end = super::workspace::position(workspace.log.head()?.applied);
     let report = if options.quick { None } else { Some(read_all(&workspace.store, host)?) };
     let purged = Purged::of(workspace)?;
     let not_fetched = NotFetched::of(workspace)?;
@@ -79,6 +81,7 @@ pub fn verify(workspace: &mut Workspace, options: &VerifyOptions, host: &dyn Hos
         store_damage: report
             .damages
             .iter()
+            .filter(|damage| Position { segment: damage.segment, offset: damage.offset } < end)
             .map(|damage| format!("segment {} at {}: {}", damage.segment, damage.offset, damage.why))
             .collect(),
         log_damage: log_damage.or_else(|| log_mismatch(workspace)),
@@ -166,6 +169,7 @@ fn live_versions(log: &VersionLog) -> OpsResult<Vec<VersionRow>> {
 
 fn read_all(store: &Store, host: &dyn Host) -> OpsResult<CheckReport> {
     let total = store.stored_bytes()?;
+    host.progress(Phase::Verifying, 0, Some(total));
     let report = store.check(&mut |done| {
         host.progress(Phase::Verifying, done, Some(total));
         !host.cancel_flag().load(std::sync::atomic::Ordering::Relaxed)
@@ -180,7 +184,7 @@ fn read_all(store: &Store, host: &dyn Host) -> OpsResult<CheckReport> {
 /// publishing right now, and every other command catches up.
 fn log_mismatch(workspace: &Workspace) -> Option<String> {
     let head = workspace.log.head().ok()?;
-    let caught = workspace.store.catch_up(Known::ReadOnly(crate::store::Position::default())).ok()?;
+    let caught = workspace.store.catch_up(Known::ReadOnly(Position::default())).ok()?;
     let chain = best_chain(decode(&caught.records), Vec::new());
     let at_head = chain.get((head.sequence as usize).wrapping_sub(1)).map_or(ObjectId::ZERO, |record| Record::id_of(&record.encode()));
     let (in_log, in_segments) = (head.sequence, chain.len());

@@ -140,9 +140,23 @@ impl Workspace {
         Ok(Lock::try_acquire(&self.store_dir, COLLECTION_LOCK, LockMode::Exclusive)?)
     }
 
+    /// A batch whose writer may rely on whatever it finds in the store. The holder of the publish lock may take one from the store.
+    pub(super) fn begin_batch(&mut self, host: &dyn Host) -> OpsResult<Batch> {
+        loop {
+            let batch = self.store.batch()?;
+            if !self.store.is_collection_begun()? {
+                return Ok(batch);
+            }
+            // A collection was killed since the workspace was opened. What it was about to remove is still there, and goes.
+            drop(batch);
+            drop(self.begin_publish(host)?);
+        }
+    }
+
     /// Takes the publish lock and brings store and log up to the present.
     pub(super) fn begin_publish(&mut self, host: &dyn Host) -> OpsResult<Publishing<'_>> {
         let lock = Lock::acquire(&self.store_dir, LOCK, LockMode::Exclusive, &|| host.notice(Notice::WaitingForPublish))?;
+        self.store.finish_collection()?;
         self.catch_up(Known::UpTo(position(self.log.head()?.applied)), host)?;
         let head = self.log.head()?;
         Ok(Publishing { workspace: self, head, pending: Vec::new(), settled: position(head.applied), _lock: lock })

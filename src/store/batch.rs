@@ -166,7 +166,7 @@ impl BatchState {
     fn write_out(&mut self, tmp: &Dir, frame: &PendingFrame) -> StoreResult<()> {
         if self.files.last().is_none_or(|file| file.bytes() >= SEGMENT_BYTES_MAX) {
             let mut file = tmp.temp_file()?;
-            file.write(&new_header())?;
+            file.write(&new_header(tmp))?;
             self.files.push(file);
         }
         let place = self.files.len() - 1;
@@ -218,10 +218,17 @@ impl Store {
     fn publish_frame(&self, batch: Batch, record: PendingFrame, when: When) -> StoreResult<Published> {
         let state = batch.state.into_inner().unwrap_or_else(PoisonError::into_inner);
         let (raw_bytes, objects) = (state.raw_bytes, state.objects);
+        let begin = self.segments.end()?;
         let (end, stored_bytes, entries) =
             if state.files.is_empty() { self.append(state.frames, record, when)? } else { self.publish_files(state, &record)? };
-        // The record is durable, so this is a success whatever becomes of the index: what it lacks is read from the segments.
-        let _ = self.index.write().unwrap_or_else(PoisonError::into_inner).add(&self.tmp, &entries, end);
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        match when {
+            // An index that was thrown away since, or that another process has made, stays behind: it would claim what it does not have.
+            _ if index.covered() != begin => {}
+            When::Later => index.add_later(&entries, end),
+            // The record is durable, so this is a success whatever becomes of the index: what it lacks is read from the segments.
+            When::Now | When::Sealing => _ = index.add(&self.tmp, &entries, end),
+        }
         Ok(Published { end, stored_bytes, raw_bytes, objects })
     }
 
@@ -230,7 +237,10 @@ impl Store {
     /// # Durability
     /// On return all of it is durable.
     pub fn settle(&self, from: Position) -> StoreResult<()> {
-        self.segments.sync_from(from.segment)
+        self.segments.sync_from(from.segment)?;
+        // As in publishing, the index is no reason to fail.
+        let _ = self.index.write().unwrap_or_else(PoisonError::into_inner).write_down(&self.tmp);
+        Ok(())
     }
 
     fn append(&self, mut frames: Vec<PendingFrame>, record: PendingFrame, when: When) -> StoreResult<Appended> {
@@ -242,7 +252,7 @@ impl Store {
         let (bytes, entries) = lay_out(&frames, segment, start);
         if starts_segment {
             let mut file = self.tmp.temp_file()?;
-            file.write(&new_header())?;
+            file.write(&new_header(&self.tmp))?;
             file.write(&bytes)?;
             file.sync_data()?;
             self.segments.publish(file, segment)?;

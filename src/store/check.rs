@@ -32,8 +32,26 @@ pub struct CheckReport {
 
 impl Store {
     /// Reads every frame of every segment, checks its checksum, decodes it, and computes the ids of what it holds.
-    /// `on_progress` is told the bytes read so far and may end the check by returning `false`.
+    /// `on_progress` is told the bytes read so far and may end the check by returning `false`. If a collection moves contents
+    /// meanwhile all is read once more, and none may move them then.
     pub fn check(&self, on_progress: &mut dyn FnMut(u64) -> bool) -> StoreResult<CheckReport> {
+        self.look_anew()?;
+        let collections = self.known_collections();
+        let report = self.check_as_it_lies(on_progress)?;
+        self.refresh()?;
+        if self.known_collections() == collections && !self.is_collection_begun()? {
+            return Ok(report);
+        }
+        let _pin = self.pin()?;
+        self.follow()?;
+        if self.is_collection_begun()? {
+            // Whoever moved them was killed, and the index knows nothing of it.
+            self.rescue_index()?;
+        }
+        self.check_as_it_lies(on_progress)
+    }
+
+    fn check_as_it_lies(&self, on_progress: &mut dyn FnMut(u64) -> bool) -> StoreResult<CheckReport> {
         let mut check = Check::default();
         for number in self.segments.numbers()? {
             let header = self.segments.map(number, 0)?;

@@ -52,7 +52,7 @@ impl Store {
     }
 
     /// Whether contents were moved since this was last asked; then the index has been read anew. Waits for a collection that
-    /// is moving them.
+    /// is moving them, so it is not for the holder of [`NoPins`].
     pub(super) fn refresh(&self) -> StoreResult<bool> {
         match Lock::acquire(&self.dir, FILE, LockMode::Shared, &|| {}) {
             Ok(_lock) => self.take_notice(),
@@ -60,6 +60,14 @@ impl Store {
             Err(error) if error.is_not_found() || error.is_read_only() => Ok(false),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Takes notice of what others have moved or published. Who goes through segments frame by frame does so first; who reads single
+    /// objects need not, since that is tried when one is not found. Not for the holder of [`NoPins`].
+    pub fn look_anew(&self) -> StoreResult<()> {
+        self.refresh()?;
+        self.follow()?;
+        Ok(())
     }
 
     /// How many collections this process knows of: what was decoded before another one is not to be used.

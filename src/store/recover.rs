@@ -63,8 +63,8 @@ impl Store {
     /// Reads what lies beyond the known position into the index, and gives the records that the log lacks.
     ///
     /// # Durability
-    /// The records that are returned are durable, unless nothing may be written. A cut becomes durable with the next sync of the
-    /// segment; until then it would be made again.
+    /// The records that are returned are durable, unless nothing may be written. A cut becomes durable with whatever is published next;
+    /// until then it would be made again.
     pub fn catch_up(&self, known: Known) -> StoreResult<CatchUp> {
         let end = self.segments.end()?;
         let (log_end, may_write) = match known {
@@ -83,21 +83,23 @@ impl Store {
         let walked = self.steps(indexed.min(log_end), &mut |step| found.take(self, step));
         self.forget_overlay();
         walked?;
+        if found.last_frame_end > found.good {
+            // Frames of a push that has not ended were decoded. They may be cut, by whomever, and other frames will stand there.
+            self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
         if !strict {
             found.good = found.last_frame_end.max(found.good);
         }
-        self.add_to_index(&found, indexed, may_write)?;
         if may_write && !found.records.is_empty() {
-            // Whoever wrote these records was killed before it had synced them, or nobody knows: nothing may be told of
-            // them that a power cut could take back.
-            self.segments.sync_from(log_end.segment)?;
+            // Whoever wrote these records was killed before it had synced them, or its sync has failed: nothing may be told of
+            // them that a power cut could take back. Without a log to say how much that is, what the kernel knows has to do.
+            if strict { self.segments.write_again_from(log_end)? } else { self.segments.sync_from(log_end.segment)? }
         }
+        self.add_to_index(&found, indexed, may_write)?;
         let mut caught = CatchUp { records: found.records, end: found.good, cut_bytes: 0 };
         if matches!(known, Known::UpTo(_)) && found.good < end {
             caught.cut_bytes = if found.good.segment == end.segment { end.offset - found.good.offset } else { end.offset };
             self.segments.cut(found.good)?;
-            // What stood behind the cut may have been decoded, and other frames will stand there.
-            self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         }
         Ok(caught)
     }
@@ -159,6 +161,9 @@ impl Store {
         if self.rescued.swap(true, Ordering::SeqCst) {
             return Ok(false);
         }
+        // What is kept of the segments may be of some that were replaced.
+        self.segments.forget_maps();
+        self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let mut found = Found { log_end: Position { segment: u32::MAX, offset: 0 }, ..Found::default() };
         self.steps(Position::default(), &mut |step| found.take(self, step))?;
         Ok(true)

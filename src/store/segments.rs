@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::{Location, Position, StoreError, StoreResult};
 use crate::disk::{Dir, Map, StoreFile, TempFile};
 use crate::format::frame::{SEGMENT_HEADER_BYTES, encode_segment_header};
-use crate::limits::{MAPS_READ_BYTES_MAX, SEGMENTS_MAX};
+use crate::limits::{MAPS_READ_BYTES_MAX, READ_BUFFER_BYTES, SEGMENTS_MAX};
 
 const SUFFIX: &str = ".seg";
 
@@ -126,10 +126,14 @@ impl Segments {
     /// Gives a finished file the next free number.
     ///
     /// # Durability
-    /// The segment's name is durable on return; its content must have been made so before.
+    /// The segment's name is durable on return; its content must have been made so before. So is the length of the segment before it:
+    /// what was cut off there would come back as the end of what counts.
     pub fn publish(&self, file: TempFile, number: u32) -> StoreResult<()> {
         if number >= ADOPTED_FIRST {
             return Err(StoreError::Full);
+        }
+        if let Some(&newest) = self.numbers()?.last() {
+            self.file(newest, true)?.sync_data()?;
         }
         Ok(file.publish_new(&self.dir, &name_of(number))?)
     }
@@ -188,11 +192,29 @@ impl Segments {
         Ok(self.dir.sync()?)
     }
 
+    /// Writes what lies behind a position once more, as it is, and makes it durable. After a sync that failed the kernel counts bytes as
+    /// written that the disk does not have, and another sync succeeds without doing anything.
+    pub fn write_again_from(&self, from: Position) -> StoreResult<()> {
+        for number in self.numbers()?.into_iter().filter(|&number| number >= from.segment) {
+            let file = self.file(number, true)?;
+            let end = file.bytes()?;
+            let mut offset = if number == from.segment { from.offset } else { 0 };
+            let mut buffer = vec![0; end.saturating_sub(offset).min(READ_BUFFER_BYTES as u64) as usize];
+            while offset < end {
+                let piece = (end - offset).min(buffer.len() as u64) as usize;
+                file.read_at(&mut buffer[..piece], offset)?;
+                file.write_at(&buffer[..piece], offset)?;
+                offset += piece as u64;
+            }
+        }
+        self.sync_from(from.segment)
+    }
+
     /// Cuts off what lies beyond a position: frames of a push that never came to its end. Only for the holder of the
     /// publish lock, and only beyond everything the log knows.
     ///
     /// # Durability
-    /// The shorter length may come back after a crash, and is cut again then.
+    /// The shorter length may come back after a crash, and is cut again then; [`Segments::publish`] sees to it that nothing stands behind.
     pub fn cut(&self, end: Position) -> StoreResult<()> {
         for number in self.numbers()?.into_iter().rev() {
             if number > end.segment || (number == end.segment && end.offset <= SEGMENT_HEADER_BYTES as u64) {
@@ -206,12 +228,9 @@ impl Segments {
     }
 }
 
-/// The header of a new segment.
-pub fn new_header() -> [u8; SEGMENT_HEADER_BYTES] {
-    let mut nonce = [0; 8];
-    // The nonce only sets segments apart; should the kernel have no randomness to give, zeros do no harm.
-    let _ = rustix::rand::getrandom(&mut nonce[..], rustix::rand::GetRandomFlags::NONBLOCK);
-    encode_segment_header(nonce)
+/// The header of a new segment, which is made in this folder. The nonce only sets segments apart.
+pub fn new_header(tmp: &Dir) -> [u8; SEGMENT_HEADER_BYTES] {
+    encode_segment_header(tmp.nonce())
 }
 
 fn name_of(number: u32) -> String {

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 mod collecting;
 mod follow;
+mod simulation;
 
 struct TestStore {
     folder: tempfile::TempDir,

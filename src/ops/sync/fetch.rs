@@ -176,7 +176,7 @@ fn fetch_round(
     wanted: &[ObjectId],
     host: &dyn Host,
 ) -> OpsResult<Vec<ObjectId>> {
-    let batch = workspace.store.batch()?;
+    let batch = workspace.begin_batch(host)?;
     let count = {
         let mut unwanted: HashSet<ObjectId> = purged_by(workspace)?.into_keys().collect();
         wanted.iter().for_each(|id| _ = unwanted.remove(id));

@@ -75,7 +75,7 @@ pub fn take_in(
     host: &dyn Host,
 ) -> OpsResult<TakenIn> {
     let Some(last) = found.last() else { return Ok(TakenIn::default()) };
-    let batch = workspace.store.batch()?;
+    let batch = workspace.begin_batch(host)?;
     let records: Vec<Record> = found.iter().flat_map(|found| found.entry.records.iter().cloned()).collect();
     check_labels(&records)?;
     let before = Absent::of_remote(remotes, name)?;

@@ -46,6 +46,7 @@ impl Costs {
 impl Store {
     /// What each object takes. The index must know all objects.
     pub fn costs(&self) -> StoreResult<Costs> {
+        self.look_anew()?;
         let mut costs = Costs::default();
         let mut shares: HashMap<Location, u64> = HashMap::new();
         let mut lists = Vec::new();

@@ -83,7 +83,7 @@ impl Store {
     /// The new segment is durable and has no name yet.
     pub fn rewrite(&self, inputs: &[u32], live: &LiveSet, effort: Effort, cancel: &AtomicBool) -> StoreResult<Rewritten> {
         let old = OldFrames::read(self, inputs, live, cancel)?;
-        let header = new_header();
+        let header = new_header(&self.tmp);
         let mut file = self.tmp.temp_file()?;
         file.write(&header)?;
         let mut output = Output {

@@ -10,7 +10,8 @@
 //!
 //! Crash: a run is durable before the tail is emptied and before the runs it replaces are removed, so every entry is in at
 //! least one place; entries that are there twice are equal. The tail is not synced: a record that was lost or torn does not
-//! connect to the next one, the covered position stays behind, and the segments are read from there.
+//! connect to the next one, the covered position stays behind, and the segments are read from there. What the segments could still
+//! lose is not written down: a writer that finds a content in the index relies on it.
 
 mod run;
 mod tail;
@@ -35,6 +36,9 @@ pub struct ObjectIndex {
     tail_records: usize,
     tail_bytes: u64,
     covered: Position,
+    /// Entries that are not written down yet, behind this position.
+    unwritten: Vec<IndexEntry>,
+    written: Position,
     /// Entries were remembered that this process did not write down: what else is on disk by now is not known.
     is_ahead_of_disk: bool,
 }
@@ -54,7 +58,8 @@ impl ObjectIndex {
             }
         }
         recent.sort_unstable();
-        Ok(Self { dir, runs, recent, tail_records, tail_bytes, covered, is_ahead_of_disk: false })
+        let (unwritten, written) = (Vec::new(), covered);
+        Ok(Self { dir, runs, recent, tail_records, tail_bytes, covered, unwritten, written, is_ahead_of_disk: false })
     }
 
     /// Reads what is on disk anew.
@@ -94,18 +99,31 @@ impl ObjectIndex {
         self.covered = to;
     }
 
-    /// Adds entries and notes that the segments are indexed up to `to`. Only for the holder of the publish lock.
+    /// Adds entries and notes that the segments are indexed up to `to`. Only for the holder of the publish lock, once the segments are
+    /// durable up to there.
     ///
     /// # Durability
     /// None needed: what is lost is read from the segments again.
     pub fn add(&mut self, tmp: &Dir, entries: &[(ObjectId, Location)], to: Position) -> StoreResult<()> {
-        let from = self.covered;
+        self.add_later(entries, to);
+        self.write_down(tmp)
+    }
+
+    /// As [`ObjectIndex::add`], for segments that are not durable yet: [`ObjectIndex::write_down`] is called when they are.
+    pub fn add_later(&mut self, entries: &[(ObjectId, Location)], to: Position) {
         self.take(entries, to);
+        self.unwritten.extend(entries.iter().map(to_entry));
+    }
+
+    /// Writes down what was added.
+    pub fn write_down(&mut self, tmp: &Dir) -> StoreResult<()> {
+        let (from, to) = (self.written, self.covered);
+        self.written = to;
         self.tail_records += 1;
+        let entries = std::mem::take(&mut self.unwritten);
         if self.recent.len() > INDEX_TAIL_ENTRIES_MAX || self.tail_records > INDEX_TAIL_ENTRIES_MAX {
             return self.flush(tmp);
         }
-        let entries = entries.iter().map(to_entry).collect();
         let record = TailRecord { from: (from.segment, from.offset), to: (to.segment, to.offset), entries };
         self.tail_bytes += Tail::append(&self.dir, &record, self.tail_bytes)?;
         Ok(())
@@ -119,7 +137,8 @@ impl ObjectIndex {
     /// Puts entries in the place of all those of some segments. Only for the holder of the publish lock.
     ///
     /// # Durability
-    /// Durable on return. After a crash before that there may be the old entries, the new ones, or both.
+    /// Durable on return, and none of the old entries comes back. After a crash before that there may be the old entries, the new ones,
+    /// or both.
     pub fn replace(&mut self, tmp: &Dir, segments: &[u32], entries: &[(ObjectId, Location)]) -> StoreResult<()> {
         let stays = |(_, number): &IndexEntry| segments.binary_search(&Location::from_number(*number).segment()).is_err();
         let mut all: Vec<IndexEntry> = self.entries().filter(stays).chain(entries.iter().map(to_entry)).collect();
@@ -131,21 +150,28 @@ impl ObjectIndex {
         self.runs.push(Run::publish(&self.dir, tmp, number, &all, self.covered)?);
         Tail::clear(&self.dir)?;
         self.forget_tail();
-        old.iter().try_for_each(|run| run.remove(&self.dir))
+        old.iter().try_for_each(|run| run.remove(&self.dir))?;
+        Ok(self.dir.sync()?)
     }
 
     /// Forgets everything, on disk as well: the next look at the segments starts at their beginning.
+    ///
+    /// # Durability
+    /// Durable on return: entries of segments that were replaced must not come back.
     pub fn clear(&mut self) -> StoreResult<()> {
         self.runs.clear();
         self.recent.clear();
         self.forget_tail();
         self.is_ahead_of_disk = false;
         self.covered = Position::default();
+        self.written = Position::default();
         Run::remove_all(&self.dir)?;
-        Tail::clear(&self.dir)
+        Tail::clear(&self.dir)?;
+        Ok(self.dir.sync()?)
     }
 
     fn forget_tail(&mut self) {
+        self.unwritten.clear();
         self.tail_records = 0;
         self.tail_bytes = 0;
     }

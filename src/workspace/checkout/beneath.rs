@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{Mode, OFlags, RawDir, ResolveFlags};
+use rustix::fs::{Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 use crate::limits::OPEN_BYTES_MAX;
@@ -81,17 +81,7 @@ fn open_by_components(from: BorrowedFd<'_>, piece: &[u8], open_for: OpenFor) -> 
 /// The names in an open folder, in no order, without `.` and `..`.
 pub(super) fn names_in(folder: BorrowedFd<'_>) -> rustix::io::Result<Vec<Vec<u8>>> {
     // Opened anew: a handle has one place in its list of names for all its users.
-    let handle = open_beneath(folder, b"", OpenFor::Listing)?;
-    let mut buffer = Vec::with_capacity(32 << 10);
-    let mut entries = RawDir::new(handle, buffer.spare_capacity_mut());
-    let mut names = Vec::new();
-    while let Some(entry) = entries.next() {
-        let name = entry?.file_name().to_bytes().to_vec();
-        if name != b"." && name != b".." {
-            names.push(name);
-        }
-    }
-    Ok(names)
+    crate::disk::names_in(open_beneath(folder, b"", OpenFor::Listing)?)
 }
 
 #[cfg(test)]
