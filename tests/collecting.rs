@@ -3,9 +3,12 @@
 mod common;
 
 use std::path::Path;
+use std::sync::Once;
+use std::sync::atomic::AtomicBool;
 
 use common::contract::exit;
 use common::sandbox::Sandbox;
+use lua_store::ops::{Host, Notice, Phase, QuietHost, VerifyOptions, Workspace, verify};
 
 /// A workspace with many versions of a few files, each of which has much that no other has.
 fn history(versions: u64) -> Sandbox {
@@ -149,4 +152,39 @@ fn pushes_and_reads_go_on_beside_collections() {
     let newest = sandbox.json(&["list", "--limit", "1"])["versions"][0]["version"].as_u64().unwrap();
     assert!(newest >= 36, "{newest}");
     sandbox.rollback(newest).expect(exit::OK);
+}
+
+/// Has versions pruned while a command goes through the store.
+struct PruneMeanwhile<'a> {
+    sandbox: &'a Sandbox,
+    quiet: QuietHost,
+    once: Once,
+}
+
+impl Host for PruneMeanwhile<'_> {
+    fn now_ms(&self) -> i64 {
+        self.quiet.now_ms()
+    }
+
+    fn cancel_flag(&self) -> &AtomicBool {
+        self.quiet.cancel_flag()
+    }
+
+    fn progress(&self, _: Phase, _: u64, _: Option<u64>) {
+        self.once.call_once(|| {
+            self.sandbox.lua(&["prune", "--keep-last", "2", "--force"]).expect(exit::OK);
+        });
+    }
+
+    fn notice(&self, _: Notice) {}
+}
+
+#[test]
+fn what_is_pruned_during_a_verify_is_no_damage() {
+    let sandbox = history(8);
+    let host = PruneMeanwhile { sandbox: &sandbox, quiet: QuietHost::default(), once: Once::new() };
+    let mut workspace = Workspace::open(&sandbox.workspace(), &host).unwrap();
+    let outcome = verify(&mut workspace, &VerifyOptions { quick: false }, &host).unwrap();
+    assert!(host.once.is_completed(), "it said nothing, so nothing was pruned");
+    assert_eq!((outcome.damaged, outcome.store_damage, outcome.log_damage), (Vec::new(), Vec::new(), None));
 }

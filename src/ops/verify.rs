@@ -75,7 +75,7 @@ pub fn verify(workspace: &mut Workspace, options: &VerifyOptions, host: &dyn Hos
         versions: versions.len() as u64,
         objects: report.whole.len() as u64,
         bytes: report.bytes,
-        damaged,
+        damaged: of_live_versions(damaged, &workspace.log)?,
         purged,
         not_fetched,
         store_damage: report
@@ -165,6 +165,16 @@ fn live_versions(log: &VersionLog) -> OpsResult<Vec<VersionRow>> {
     versions.retain(|row| !row.deleted);
     versions.reverse();
     Ok(versions)
+}
+
+/// What versions miss that are not deleted now: one that was dropped while it was looked at may have lost its contents.
+fn of_live_versions(mut damaged: Vec<DamagedPath>, log: &VersionLog) -> OpsResult<Vec<DamagedPath>> {
+    if !damaged.is_empty() {
+        let live: BTreeSet<VersionNumber> = live_versions(log)?.iter().map(|row| row.record.number).collect();
+        damaged.iter_mut().for_each(|path| path.versions.retain(|number| live.contains(number)));
+        damaged.retain(|path| !path.versions.is_empty());
+    }
+    Ok(damaged)
 }
 
 fn read_all(store: &Store, host: &dyn Host) -> OpsResult<CheckReport> {
