@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -136,12 +137,19 @@ const PROCESSES_DEFAULT: usize = 8;
 const SECONDS_DEFAULT: usize = 4;
 const WAIT_MS_MAX: u64 = 30_000;
 
+/// Writes a file whose folder may be removed and made by others at any time.
+fn write_beside_rollbacks(path: &Path, content: &str) {
+    let folder = path.parent().expect("a folder of the workspace");
+    let written = (0..1000).any(|_| fs::create_dir_all(folder).and_then(|()| fs::write(path, content)).is_ok());
+    assert!(written, "{} cannot be written", path.display());
+}
+
 /// What one of many processes does, with some of the workspace as its own.
 fn command_of(random: &mut Random, sandbox: &Sandbox, process: usize) -> Vec<String> {
     let version = 1 + random.below(3);
     let line = match random.below(12) {
         0..=3 => {
-            sandbox.write(format!("own{process}/file"), random.text(20));
+            write_beside_rollbacks(&sandbox.path(&format!("own{process}/file")), &random.text(20));
             "push".to_owned()
         }
         4 => format!("source rollback --version {version} --force"),
