@@ -149,7 +149,7 @@ fn command_of(random: &mut Random, sandbox: &Sandbox, process: usize) -> Vec<Str
     let version = 1 + random.below(3);
     let line = match random.below(12) {
         0..=3 => {
-            write_beside_rollbacks(&sandbox.path(&format!("own{process}/file")), &random.text(20));
+            write_beside_rollbacks(&sandbox.path(format!("own{process}/file")), &random.text(20));
             "push".to_owned()
         }
         4 => format!("source rollback --version {version} --force"),

@@ -29,7 +29,7 @@ mod writer;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 pub use batch::{Batch, Published, When};
 pub use check::{CheckReport, Damage, FrameHolds};
@@ -119,6 +119,8 @@ pub struct Store {
     incoming: RwLock<HashMap<ObjectId, Location>>,
     /// How many times contents were moved before the index was read: see `pin`.
     collections: AtomicU64,
+    /// Whether this process has the store for itself: see [`NoPins`].
+    is_alone: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -159,6 +161,7 @@ impl Store {
             rescued: AtomicBool::new(false),
             incoming: RwLock::default(),
             collections,
+            is_alone: Arc::default(),
         })
     }
 

@@ -5,8 +5,8 @@
 //! place of old ones. The file that is locked counts these moments, so that everybody can tell whether the index that he has
 //! read is still that of the segments.
 
-use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use super::{Store, StoreResult};
 use crate::disk::{Dir, Lock, LockMode};
@@ -24,7 +24,14 @@ pub struct Pin {
 /// As long as this is there, nobody has a pin.
 #[derive(Debug)]
 pub struct NoPins {
+    is_alone: Arc<AtomicBool>,
     _lock: Lock,
+}
+
+impl Drop for NoPins {
+    fn drop(&mut self) {
+        self.is_alone.store(false, Ordering::SeqCst);
+    }
 }
 
 /// How often contents of the store were moved.
@@ -48,12 +55,16 @@ impl Store {
     pub fn try_no_pins(&self) -> StoreResult<Option<NoPins>> {
         let Some(lock) = Lock::try_acquire(&self.dir, FILE, LockMode::Exclusive)? else { return Ok(None) };
         self.take_notice()?;
-        Ok(Some(NoPins { _lock: lock }))
+        self.is_alone.store(true, Ordering::SeqCst);
+        Ok(Some(NoPins { is_alone: self.is_alone.clone(), _lock: lock }))
     }
 
     /// Whether contents were moved since this was last asked; then the index has been read anew. Waits for a collection that
-    /// is moving them, so it is not for the holder of [`NoPins`].
+    /// is moving them; the holder of [`NoPins`] would wait for itself, and nobody else can have moved any.
     pub(super) fn refresh(&self) -> StoreResult<bool> {
+        if self.is_alone.load(Ordering::SeqCst) {
+            return Ok(false);
+        }
         match Lock::acquire(&self.dir, FILE, LockMode::Shared, &|| {}) {
             Ok(_lock) => self.take_notice(),
             // Where no lock can be had nothing was ever moved.
@@ -63,7 +74,7 @@ impl Store {
     }
 
     /// Takes notice of what others have moved or published. Who goes through segments frame by frame does so first; who reads single
-    /// objects need not, since that is tried when one is not found. Not for the holder of [`NoPins`].
+    /// objects need not, since that is tried when one is not found.
     pub fn look_anew(&self) -> StoreResult<()> {
         self.refresh()?;
         self.follow()?;

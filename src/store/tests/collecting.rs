@@ -49,6 +49,19 @@ fn collect(store: &Store, inputs: &[u32], live: &LiveSet) -> Collected {
 }
 
 #[test]
+fn whoever_is_alone_with_the_store_does_not_wait_for_itself() {
+    let test = TestStore::new();
+    let (answer, answered) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let store = test.open();
+        let _alone = store.try_no_pins().unwrap().unwrap();
+        answer.send(read(&store, &ObjectId::ZERO)).unwrap();
+    });
+    let read = answered.recv_timeout(std::time::Duration::from_secs(20)).expect("an answer");
+    assert!(matches!(read, Err(StoreError::Missing { .. })));
+}
+
+#[test]
 fn what_is_dead_goes_and_what_lives_stays() {
     for (kept, dead_min) in [(vec![49], 0.3), (vec![0], 0.3), (vec![10, 20, 48], 0.2), ((0..50).collect(), 0.0), (vec![], 0.99)] {
         let test = TestStore::new();
