@@ -29,6 +29,7 @@ mod label;
 mod list;
 mod mark;
 mod past;
+mod path_tree;
 mod present_rules;
 mod promote;
 mod prune;

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use super::path_tree::Paths;
 use super::{OpsError, OpsResult, Workspace};
 use crate::format::tree::{Node, Tree, TreeBuilder};
 use crate::id::ObjectId;
@@ -50,6 +51,12 @@ impl Purged {
     /// Whether a node is a file whose content is gone.
     pub fn has_node(&self, node: &OwnedNode) -> bool {
         matches!(node, OwnedNode::File { id, .. } if self.has(id))
+    }
+
+    /// The paths without the files whose contents are gone.
+    pub(super) fn remaining(&self, mut paths: Paths) -> Paths {
+        paths.retain(|_, node| !self.has_node(node));
+        paths
     }
 
     /// Whether a content is gone because a purge took it from a version, which was made at this place in the log. A later version

@@ -1,19 +1,18 @@
 //! Brings a version, or a part of it, into another folder, or single paths of it into the workspace.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::checkout::{Checkout, StoreContents, check_out};
+use super::path_tree::{Paths, put_over, record_tree};
 use super::purged::RemainingTrees;
 use super::rollback::save_present;
 use super::select::PathSelection;
 use super::{Host, OpsError, OpsResult, Phase, Purged, Workspace};
 use crate::disk::{Dir, DiskError, LockMode, RootOf};
-use crate::format::record::{ChangeCounts, RecordBody, VersionNumber, VersionRecord};
-use crate::format::tree::{Entry, Node, Tree, TreeBuilder};
-use crate::id::{ObjectId, ObjectKind};
+use crate::format::record::{ChangeCounts, VersionNumber, VersionRecord};
+use crate::id::ObjectId;
 use crate::path::RelPath;
-use crate::store::{Batch, Store, Writer};
+use crate::store::Store;
 use crate::tree::{OwnedNode, walk};
 use crate::version_log::VersionRow;
 use crate::workspace::checkout::{MaterializeOptions, Watch, materialize};
@@ -77,9 +76,9 @@ pub fn restore(workspace: &mut Workspace, options: &RestoreOptions, host: &dyn H
     let selection = PathSelection::new(&options.patterns)?;
     let purged = Purged::of(workspace)?;
     let lost = purged.paths_below(&workspace.store, &row.record.root, &selection)?;
-    let selected = remaining(&purged, selected_paths(&workspace.store, &row, &selection)?);
+    let selected = purged.remaining(selected_paths(&workspace.store, &row, &selection)?);
     if options.dry_run {
-        let bytes = selected.values().map(bytes_of).sum();
+        let bytes = selected.values().map(OwnedNode::file_bytes).sum();
         let planned: Vec<RelPath> = selected.into_iter().filter(|(_, node)| !node.is_directory()).map(|(path, _)| path).collect();
         return Ok(RestoreOutcome { planned: planned.clone(), purged: lost, ..nothing(number, planned.len() as u64, bytes) });
     }
@@ -89,13 +88,6 @@ pub fn restore(workspace: &mut Workspace, options: &RestoreOptions, host: &dyn H
     }?;
     Ok(RestoreOutcome { purged: lost, ..outcome })
 }
-
-/// The paths that were not purged.
-fn remaining(purged: &Purged, mut paths: BTreeMap<RelPath, OwnedNode>) -> BTreeMap<RelPath, OwnedNode> {
-    paths.retain(|_, node| !purged.has_node(node));
-    paths
-}
-
 fn nothing(version: VersionNumber, files: u64, bytes: u64) -> RestoreOutcome {
     RestoreOutcome {
         version,
@@ -109,16 +101,9 @@ fn nothing(version: VersionNumber, files: u64, bytes: u64) -> RestoreOutcome {
     }
 }
 
-fn bytes_of(node: &OwnedNode) -> u64 {
-    match node {
-        OwnedNode::File { bytes, .. } => *bytes,
-        OwnedNode::Directory { .. } | OwnedNode::Symlink { .. } => 0,
-    }
-}
-
 /// The selected paths of a version. A path or pattern that fits nothing is an error.
-fn selected_paths(store: &Store, row: &VersionRow, selection: &PathSelection) -> OpsResult<BTreeMap<RelPath, OwnedNode>> {
-    let mut selected = BTreeMap::new();
+fn selected_paths(store: &Store, row: &VersionRow, selection: &PathSelection) -> OpsResult<Paths> {
+    let mut selected = Paths::new();
     walk(store, &row.record.root, selection, &mut |path, node| {
         selected.insert(path.clone(), node);
     })?;
@@ -133,7 +118,7 @@ fn to_directory(
     row: &VersionRow,
     path: &Path,
     selection: &PathSelection,
-    selected: &BTreeMap<RelPath, OwnedNode>,
+    selected: &Paths,
     purged: &Purged,
     host: &dyn Host,
 ) -> OpsResult<RestoreOutcome> {
@@ -142,7 +127,7 @@ fn to_directory(
     if !target.names()?.is_empty() {
         return Err(OpsError::NotEmpty { path: path.to_path_buf() });
     }
-    let expected: u64 = selected.values().map(bytes_of).sum();
+    let expected: u64 = selected.values().map(OwnedNode::file_bytes).sum();
     let options = MaterializeOptions {
         selection: if selection.is_all() { None } else { Some(selection) },
         expected_bytes: Some(expected),
@@ -192,8 +177,7 @@ fn to_workspace(
     })
 }
 
-/// The tree of the workspace with the selected paths as the version has them, put into the store with an entry of the log that
-/// says what for: a checkout that is interrupted needs both its trees. Also files and bytes of it.
+/// The tree of the workspace with the selected paths as the version has them, put into the store as by [`record_tree`].
 fn overlay(
     workspace: &mut Workspace,
     from: &ObjectId,
@@ -201,97 +185,11 @@ fn overlay(
     selection: &PathSelection,
     host: &dyn Host,
 ) -> OpsResult<(ObjectId, (u64, u64))> {
-    let mut paths: BTreeMap<RelPath, OwnedNode> = BTreeMap::new();
+    let mut paths = Paths::new();
     walk(&workspace.store, from, &(), &mut |path, node| drop(paths.insert(path.clone(), node)))?;
     let purged = Purged::of(workspace)?;
-    for (path, node) in remaining(&purged, selected_paths(&workspace.store, row, selection)?) {
+    for (path, node) in purged.remaining(selected_paths(&workspace.store, row, selection)?) {
         put_over(&mut paths, path, node);
     }
     record_tree(workspace, from, &paths, host)
-}
-
-/// The tree of a version without what was purged from it, put into the store as that of [`overlay`]. Also files and bytes of it.
-pub(super) fn remaining_tree(
-    workspace: &mut Workspace,
-    from: &ObjectId,
-    purged: &Purged,
-    root: &ObjectId,
-    host: &dyn Host,
-) -> OpsResult<(ObjectId, (u64, u64))> {
-    let mut paths: BTreeMap<RelPath, OwnedNode> = BTreeMap::new();
-    walk(&workspace.store, root, &(), &mut |path, node| drop(paths.insert(path.clone(), node)))?;
-    record_tree(workspace, from, &remaining(purged, paths), host)
-}
-
-fn record_tree(
-    workspace: &mut Workspace,
-    from: &ObjectId,
-    paths: &BTreeMap<RelPath, OwnedNode>,
-    host: &dyn Host,
-) -> OpsResult<(ObjectId, (u64, u64))> {
-    let files = paths.values().filter(|node| !node.is_directory()).count() as u64;
-    let bytes = paths.values().map(bytes_of).sum();
-    let batch = workspace.begin_batch(host)?;
-    let root = write_trees(&workspace.store, &batch, paths)?;
-    if root != *from {
-        let mut publishing = workspace.begin_publish(host)?;
-        publishing.commit(batch, RecordBody::Restore(root), host)?;
-    }
-    Ok((root, (files, bytes)))
-}
-
-/// Puts a node at a path: the folders above become folders, and what is below a file goes.
-fn put_over(paths: &mut BTreeMap<RelPath, OwnedNode>, path: RelPath, node: OwnedNode) {
-    let mut above = path.split_last().map(|(above, _)| above);
-    while let Some(folder) = above.filter(|folder| !folder.is_root()) {
-        if !paths.get(&folder).is_some_and(OwnedNode::is_directory) {
-            paths.insert(folder.clone(), OwnedNode::Directory { mode: 0o755, id: ObjectId::ZERO });
-        }
-        above = folder.split_last().map(|(above, _)| above);
-    }
-    if !node.is_directory() && paths.get(&path).is_some_and(OwnedNode::is_directory) {
-        paths.retain(|below, _| !below.starts_with(&path));
-    }
-    paths.insert(path, node);
-}
-
-/// Writes the trees of all folders, those below first, and gives the root's id.
-fn write_trees(store: &Store, batch: &Batch, paths: &BTreeMap<RelPath, OwnedNode>) -> OpsResult<ObjectId> {
-    let mut writer = Writer::new(store, batch)?;
-    let mut folders: BTreeMap<RelPath, BTreeMap<Vec<u8>, OwnedNode>> = BTreeMap::from([(RelPath::root(), BTreeMap::new())]);
-    for (path, node) in paths {
-        if node.is_directory() {
-            folders.entry(path.clone()).or_default();
-        }
-        if let Some((folder, name)) = path.split_last() {
-            folders.entry(folder).or_default().insert(name.to_vec(), node.clone());
-        }
-    }
-    let mut order: Vec<RelPath> = folders.keys().cloned().collect();
-    order.sort_by_key(|path| std::cmp::Reverse(path.components().count()));
-    let mut root = ObjectId::ZERO;
-    for path in order {
-        let Some(entries) = folders.remove(&path) else { continue };
-        let tree = tree_of(&entries);
-        root = writer.put(ObjectKind::Tree, tree.as_bytes(), None)?;
-        if let Some((above, name)) = path.split_last()
-            && let Some(OwnedNode::Directory { id, .. }) = folders.get_mut(&above).and_then(|entries| entries.get_mut(name))
-        {
-            *id = root;
-        }
-    }
-    Ok(root)
-}
-
-fn tree_of(entries: &BTreeMap<Vec<u8>, OwnedNode>) -> Tree {
-    let mut tree = TreeBuilder::new();
-    for (name, node) in entries {
-        let node = match node {
-            OwnedNode::File { mode, bytes, id } => Node::File { mode: *mode, bytes: *bytes, id: *id },
-            OwnedNode::Directory { mode, id } => Node::Directory { mode: *mode, id: *id },
-            OwnedNode::Symlink { target } => Node::Symlink { target },
-        };
-        tree.push(Entry { name, node });
-    }
-    tree.finish()
 }

@@ -1,8 +1,8 @@
 //! Brings a version back into the workspace and appends it as the newest.
 
 use super::checkout::{self, CheckedOut, Checkout, check_out};
+use super::path_tree::remaining_tree;
 use super::push::{PushOptions, PushOutcome, record};
-use super::restore::remaining_tree;
 use super::snapshot::{self, SnapshotOptions};
 use super::{Host, OpsError, OpsResult, Purged, PushReport, Workspace};
 use crate::disk::LockMode;

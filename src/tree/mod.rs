@@ -54,6 +54,14 @@ impl OwnedNode {
     pub fn is_directory(&self) -> bool {
         matches!(self, Self::Directory { .. })
     }
+
+    /// Length of its content in bytes, if this is a file; else 0.
+    pub fn file_bytes(&self) -> u64 {
+        match self {
+            Self::File { bytes, .. } => *bytes,
+            Self::Directory { .. } | Self::Symlink { .. } => 0,
+        }
+    }
 }
 
 impl From<Node<'_>> for OwnedNode {
