@@ -46,7 +46,7 @@ fn add_all<'c>(conn: &'c mut Connection, records: &[Record], applied: LogPositio
 
 /// Adds one record behind a head and gives the new head.
 fn add(conn: &Connection, head: &LogHead, record: &Record) -> Result<LogHead, LogError> {
-    let refuse = |why| refused(record.sequence, why);
+    let refuse = |why| LogError::refused(record.sequence, why);
     let bytes = record.encode();
     if Record::decode(&bytes).as_ref() != Ok(record) {
         return Err(refuse("it is over a limit and could not be read back"));
@@ -67,11 +67,6 @@ fn add(conn: &Connection, head: &LogHead, record: &Record) -> Result<LogHead, Lo
     row::insert(conn, record, id, &bytes)?;
     mark_table::add(conn, record)?;
     Ok(next)
-}
-
-/// The error for a record that breaks a rule.
-pub(super) fn refused(sequence: u64, why: &'static str) -> LogError {
-    LogError::NotNext { sequence, why }
 }
 
 fn not_deleted(conn: &Connection, version: VersionNumber, by: &Record) -> Result<row::LogRow, LogError> {

@@ -77,6 +77,11 @@ impl LogError {
     pub(super) fn damaged(why: impl Into<String>) -> Self {
         Self::Damaged { why: why.into() }
     }
+
+    /// A record breaks a rule.
+    pub(super) fn refused(sequence: u64, why: &'static str) -> Self {
+        Self::NotNext { sequence, why }
+    }
 }
 
 impl From<DiskError> for LogError {

@@ -2,7 +2,6 @@
 
 use rusqlite::{Connection, params};
 
-use super::append::refused;
 use super::error::LogError;
 use super::head::LogHead;
 use super::mark_table;
@@ -11,7 +10,7 @@ use crate::format::record::{Record, RecordBody, SupersedeRecord};
 
 /// Takes back what the records behind `body.kept` did. Costs a look at every record of the log.
 pub(super) fn supersede(conn: &Connection, body: &SupersedeRecord, sequence: u64) -> Result<(), LogError> {
-    let refuse = |why| Err(refused(sequence, why));
+    let refuse = |why| Err(LogError::refused(sequence, why));
     let rows = all_rows(conn)?;
     if body.kept > 0 && !rows.iter().any(|row| row.record.sequence == body.kept && !row.is_superseded) {
         return refuse("it goes on from an entry that counts no more");

@@ -2,8 +2,8 @@
 
 use lua_store::ops::{self, GcOptions, OpsError, RemoteAccess, RemoteGcOptions, Workspace};
 
+use super::access::access;
 use super::remote_key;
-use super::sync::access;
 use crate::cli::args::GcArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Outcome;

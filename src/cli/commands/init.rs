@@ -4,8 +4,8 @@ use std::path::Path;
 
 use lua_store::ops::{self, InitOptions, RemoteAccess};
 
+use super::access::access;
 use super::remote_key;
-use super::sync::access;
 use crate::cli::args::{InitArgs, KeyArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::Outcome;

@@ -1,5 +1,6 @@
 //! One small function for each command: arguments → options → one operation → an answer.
 
+mod access;
 mod at;
 mod bisect;
 mod blame;

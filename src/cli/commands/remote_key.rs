@@ -8,7 +8,7 @@ use lua_store::limits::KEY_FILE_BYTES_MAX;
 use lua_store::ops::{self, OpsError, OpsResult, RemoteAccess, RemoteSecret};
 use lua_store::remote::RemoteError;
 
-use super::sync::access;
+use super::access::access;
 use crate::cli::args::{KeyArgs, RemoteKeyChangeArgs, RemoteKeyShowArgs};
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};

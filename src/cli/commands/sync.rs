@@ -2,12 +2,12 @@
 
 use lua_store::format::record::VersionNumber;
 use lua_store::ops::{
-    self, AddOptions, FetchWhat, OpsError, PullOptions, RemoteAccess, RemoteSecret, RevisionRange, SyncDirection, SyncOptions, SyncOutcome,
-    Workspace,
+    self, AddOptions, FetchWhat, OpsError, PullOptions, RemoteAccess, RevisionRange, SyncDirection, SyncOptions, SyncOutcome, Workspace,
 };
-use lua_store::remote::{Pace, RemoteError};
+use lua_store::remote::RemoteError;
 use lua_store::store::StoreError;
 
+use super::access::{access, access_at};
 use super::remote_key;
 use crate::cli::args::{
     FetchArgs, PullArgs, RemoteAddArgs, RemoteAutoArgs, RemoteCheckArgs, RemoteCommand, RemoteKeyCommand, RemoteRemoveArgs, Switch,
@@ -16,7 +16,7 @@ use crate::cli::args::{
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
 use crate::cli::session::Session;
-use crate::cli::{background, environment, json, prompt, render, signals};
+use crate::cli::{background, environment, json, prompt, render};
 
 const DEFAULT_NAME: &str = "origin";
 
@@ -30,19 +30,6 @@ pub fn remote(session: &Session, command: RemoteCommand) -> Outcome {
         RemoteCommand::Key(RemoteKeyCommand::Show(args)) => remote_key::show(session, &args),
         RemoteCommand::Auto(args) => auto(session, &args),
     }
-}
-
-/// What is needed to reach remotes.
-pub fn access() -> RemoteAccess {
-    let (environment, state_folder) = (environment::of_providers(), environment::state_folder());
-    let secret = environment::remote_passphrase().map(RemoteSecret::passphrase);
-    RemoteAccess { environment, state_folder, secret, ..RemoteAccess::default() }
-}
-
-/// As [`access`], and not faster than this.
-fn access_at(limit: Option<u64>) -> RemoteAccess {
-    let pace = limit.map(|bytes_per_second| Pace { bytes_per_second, hurry: &signals::CANCEL });
-    RemoteAccess { pace, ..access() }
 }
 
 fn add(session: &Session, args: RemoteAddArgs) -> Outcome {

@@ -2,8 +2,8 @@
 
 use lua_store::ops::{self, RemoteAccess, RemoteVerifyOptions, VerifyOptions};
 
+use super::access::access;
 use super::remote_key;
-use super::sync::access;
 use crate::cli::args::VerifyArgs;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Outcome;
