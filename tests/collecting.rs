@@ -4,11 +4,12 @@ mod common;
 
 use std::path::Path;
 use std::sync::Once;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::contract::exit;
 use common::sandbox::Sandbox;
-use lua_store::ops::{Host, Notice, Phase, QuietHost, VerifyOptions, Workspace, verify};
+use lua_store::format::record::VersionNumber;
+use lua_store::ops::{Host, Notice, Phase, QuietHost, VerifyOptions, Workspace, promote, verify};
 
 /// A workspace with many versions of a few files, each of which has much that no other has.
 fn history(versions: u64) -> Sandbox {
@@ -187,4 +188,28 @@ fn what_is_pruned_during_a_verify_is_no_damage() {
     let outcome = verify(&mut workspace, &VerifyOptions { quick: false }, &host).unwrap();
     assert!(host.once.is_completed(), "it said nothing, so nothing was pruned");
     assert_eq!((outcome.damaged, outcome.store_damage, outcome.log_damage), (Vec::new(), Vec::new(), None));
+}
+
+#[test]
+fn a_collection_beside_a_verify_is_no_damage_of_the_log() {
+    let sandbox = history(3);
+    let host = QuietHost::default();
+    let open = || Workspace::open(&sandbox.workspace(), &host).unwrap();
+    // Enough entries for a segment to be exchanged while they are gone through.
+    (0..400).for_each(|entry| drop(promote(&mut open(), VersionNumber(entry % 2 + 1), &host).unwrap()));
+    let is_done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0..12 {
+                sandbox.write("grows", format!("round {round}"));
+                sandbox.push();
+                sandbox.lua(&["gc", "--recompress"]).expect(exit::OK);
+            }
+            is_done.store(true, Ordering::SeqCst);
+        });
+        while !is_done.load(Ordering::SeqCst) {
+            let outcome = verify(&mut open(), &VerifyOptions { quick: true }, &host).unwrap();
+            assert_eq!((outcome.damaged, outcome.log_damage), (Vec::new(), None));
+        }
+    });
 }

@@ -190,9 +190,17 @@ fn read_all(store: &Store, host: &dyn Host) -> OpsResult<CheckReport> {
     }
 }
 
-/// Whether the log on disk and the records in the segments tell the same. Segments may be ahead: another process may be
-/// publishing right now, and every other command catches up.
+/// Whether the log on disk and the records in the segments tell the same. A collection may have exchanged segments while they were gone
+/// through; so what does not agree is looked at once more, while none can.
 fn log_mismatch(workspace: &Workspace) -> Option<String> {
+    let mismatch = log_mismatch_now(workspace)?;
+    // Where no pin can be had nothing is exchanged.
+    let Ok(_pin) = workspace.store.pin() else { return Some(mismatch) };
+    log_mismatch_now(workspace)
+}
+
+/// Segments may be ahead: another process may be publishing right now, and every other command catches up.
+fn log_mismatch_now(workspace: &Workspace) -> Option<String> {
     let head = workspace.log.head().ok()?;
     let caught = workspace.store.catch_up(Known::ReadOnly(Position::default())).ok()?;
     let chain = best_chain(decode(&caught.records), Vec::new());
