@@ -196,7 +196,9 @@ fn a_collection_beside_a_verify_is_no_damage_of_the_log() {
     let host = QuietHost::default();
     let open = || Workspace::open(&sandbox.workspace(), &host).unwrap();
     // Enough entries for a segment to be exchanged while they are gone through.
-    (0..400).for_each(|entry| drop(promote(&mut open(), VersionNumber(entry % 2 + 1), &host).unwrap()));
+    for entry in 0..400 {
+        promote(&mut open(), VersionNumber(entry % 2 + 1), &host).unwrap();
+    }
     let is_done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
