@@ -62,6 +62,25 @@ fn whoever_is_alone_with_the_store_does_not_wait_for_itself() {
 }
 
 #[test]
+fn a_list_that_stays_for_what_is_made_against_it_is_no_damage() {
+    let test = TestStore::new();
+    let store = test.open();
+    let batch = store.batch().unwrap();
+    let mut writer = Writer::new(&store, &batch).unwrap();
+    let content = noise(1, 3 * WHOLE_BYTES_MAX);
+    let (id, _) = writer.put_stream(ObjectKind::Blob, &content[..], None).unwrap();
+    drop(writer);
+    store.publish(batch, b"record").unwrap();
+    seal(&store);
+    assert!(store.check(&mut |_| true).unwrap().whole.contains(&(ObjectKind::Blob, id)));
+    // Its chunks are wanted by nobody.
+    collect(&store, &[1], &live_set([&vec![id]]));
+    let report = store.check(&mut |_| true).unwrap();
+    assert_eq!(report.damages, []);
+    assert!(!report.whole.contains(&(ObjectKind::Blob, id)), "nobody may rely on it");
+}
+
+#[test]
 fn what_is_dead_goes_and_what_lives_stays() {
     for (kept, dead_min) in [(vec![49], 0.3), (vec![0], 0.3), (vec![10, 20, 48], 0.2), ((0..50).collect(), 0.0), (vec![], 0.99)] {
         let test = TestStore::new();
