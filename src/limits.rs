@@ -222,6 +222,11 @@ pub const IGNORE_FILE_BYTES_MAX: u64 = 16 << 20;
 
 /// Threads that walk, read and compress, and threads that write: the cores, up to this many.
 pub const THREADS_MAX: usize = 16;
+
+/// How many threads share work of the processor: the cores, up to [`THREADS_MAX`].
+pub fn thread_count() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX)
+}
 /// Maps of segments are let go when this much was read through them, in bytes.
 pub const MAPS_READ_BYTES_MAX: u64 = 32 << 20;
 /// Decoded frames that a reading thread keeps for its next reads, in bytes.

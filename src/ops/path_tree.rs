@@ -13,6 +13,13 @@ use crate::tree::{OwnedNode, walk};
 /// What stands at each path.
 pub(super) type Paths = BTreeMap<RelPath, OwnedNode>;
 
+/// What a tree has at each path.
+pub(super) fn paths_of(store: &Store, root: &ObjectId) -> OpsResult<Paths> {
+    let mut paths = Paths::new();
+    walk(store, root, &(), &mut |path, node| drop(paths.insert(path.clone(), node)))?;
+    Ok(paths)
+}
+
 /// The tree of a version without what was purged from it, put into the store as by [`record_tree`].
 pub(super) fn remaining_tree(
     workspace: &mut Workspace,
@@ -21,8 +28,7 @@ pub(super) fn remaining_tree(
     root: &ObjectId,
     host: &dyn Host,
 ) -> OpsResult<(ObjectId, (u64, u64))> {
-    let mut paths = Paths::new();
-    walk(&workspace.store, root, &(), &mut |path, node| drop(paths.insert(path.clone(), node)))?;
+    let paths = paths_of(&workspace.store, root)?;
     record_tree(workspace, from, &purged.remaining(paths), host)
 }
 

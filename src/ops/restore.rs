@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::checkout::{Checkout, StoreContents, check_out};
-use super::path_tree::{Paths, put_over, record_tree};
+use super::path_tree::{Paths, paths_of, put_over, record_tree};
 use super::purged::RemainingTrees;
 use super::rollback::save_present;
 use super::select::PathSelection;
@@ -185,8 +185,7 @@ fn overlay(
     selection: &PathSelection,
     host: &dyn Host,
 ) -> OpsResult<(ObjectId, (u64, u64))> {
-    let mut paths = Paths::new();
-    walk(&workspace.store, from, &(), &mut |path, node| drop(paths.insert(path.clone(), node)))?;
+    let mut paths = paths_of(&workspace.store, from)?;
     let purged = Purged::of(workspace)?;
     for (path, node) in purged.remaining(selected_paths(&workspace.store, row, selection)?) {
         put_over(&mut paths, path, node);

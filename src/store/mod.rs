@@ -240,8 +240,7 @@ impl TreeSource for Store {
         if *id == Tree::empty().id() {
             return Ok(Tree::empty());
         }
-        let bytes = self.read(ObjectKind::Tree, id, u64::MAX)?;
-        Tree::decode(&bytes).map_err(|error| StoreError::Damaged { kind: ObjectKind::Tree, id: *id, why: error.to_string() })
+        self.with_idle_reader(|reader| reader.tree_beside(id, &Tree::empty()))
     }
 }
 

@@ -12,6 +12,7 @@ use super::{Location, Store, StoreError, StoreResult};
 use crate::disk::Map;
 use crate::format::chunk_list::ChunkList;
 use crate::format::frame::{Base, Coding, Content, Frame, FrameHeader};
+use crate::format::tree::Tree;
 use crate::id::{IdHasher, ObjectId, ObjectKind};
 use crate::limits::{DELTA_DEPTH_MAX, FRAME_CACHE_BYTES};
 
@@ -147,6 +148,12 @@ impl<'s> Reader<'s> {
             return Err(StoreError::TooLarge { bytes, bytes_max });
         }
         result.map(|()| content)
+    }
+
+    /// A tree, of which much may stand in another one as well: see [`Tree::decode_beside`].
+    pub fn tree_beside(&mut self, id: &ObjectId, other: &Tree) -> StoreResult<Tree> {
+        let bytes = self.read(ObjectKind::Tree, id, u64::MAX)?;
+        Tree::decode_beside(&bytes, other).map_err(|error| damaged(ObjectKind::Tree, id, &error.to_string()))
     }
 
     /// Hands the content of an object to `sink` in pieces. Only when this succeeds were the pieces the object's content:

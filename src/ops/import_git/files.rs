@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::{OpsError, OpsResult};
 use crate::git::{GitId, GitRepository};
 use crate::id::{ObjectId, ObjectKind};
-use crate::limits::{GROUP_BYTES_TARGET, GROUP_MEMBER_BYTES_MAX, IMPORT_BATCH_FILES, THREADS_MAX};
+use crate::limits::{GROUP_BYTES_TARGET, GROUP_MEMBER_BYTES_MAX, IMPORT_BATCH_FILES, thread_count};
 use crate::ops::Host;
 use crate::ops::snapshot::group_key;
 use crate::path::RelPath;
@@ -80,7 +80,7 @@ struct Shared<'a> {
 
 impl Shared<'_> {
     fn run_in_threads(&self, repository: &GitRepository, state: WriterState) -> OpsResult<(WriterState, Taken)> {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX).min(self.jobs.len());
+        let threads = thread_count().min(self.jobs.len());
         let all = Mutex::new(Taken::default());
         std::thread::scope(|scope| {
             let workers: Vec<_> = (1..threads)

@@ -11,7 +11,7 @@ use super::super::OpsResult;
 use super::super::select::PathSelection;
 use super::trees::PastTrees;
 use crate::id::ObjectId;
-use crate::limits::THREADS_MAX;
+use crate::limits::thread_count;
 use crate::store::Store;
 use crate::tree::{Change, diff_selected};
 use crate::version_log::VersionRow;
@@ -41,7 +41,7 @@ pub struct Ahead<'w> {
 impl<'w> Ahead<'w> {
     /// Nothing is compared yet.
     pub fn new(store: &'w Store) -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+        let threads = thread_count();
         let trees = (0..threads).map(|_| PastTrees::new(store)).collect();
         Self { trees, looked: VecDeque::new(), run_versions: RUN_VERSIONS_MIN }
     }

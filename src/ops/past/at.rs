@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::super::{Host, OpsResult, Phase, RevisionRange, Workspace};
 use super::scratch::{CommandLine, Lab, Output, VersionRun};
-use crate::limits::THREADS_MAX;
+use crate::limits::thread_count;
 use crate::version_log::VersionRow;
 
 /// What to run, and where.
@@ -30,7 +30,7 @@ pub fn at(workspace: &Workspace, options: &AtOptions, host: &dyn Host) -> OpsRes
     if let (RevisionRange::Single(_), [row], false) = (&options.versions, &rows[..], options.quiet) {
         return Ok(vec![lab.run(row, &options.command, Output::Inherited)?]);
     }
-    let processors = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+    let processors = thread_count();
     let threads = options.jobs.unwrap_or(processors).clamp(1, rows.len());
     run_all(&lab, &rows, &options.command, threads, host)
 }

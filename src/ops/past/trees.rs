@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use crate::format::tree::Tree;
-use crate::id::{ObjectId, ObjectKind};
+use crate::id::ObjectId;
 use crate::limits::TREE_CACHE_BYTES;
 use crate::store::{Reader, Store, StoreError, StoreResult};
 use crate::tree::TreeSource;
@@ -40,12 +40,7 @@ impl TreeSource for PastTrees<'_> {
         if let Some(tree) = kept.trees.get(id) {
             return Ok(tree.clone());
         }
-        let bytes = kept.reader.read(ObjectKind::Tree, id, u64::MAX)?;
-        let tree = Tree::decode_beside(&bytes, other).map_err(|error| StoreError::Damaged {
-            kind: ObjectKind::Tree,
-            id: *id,
-            why: error.to_string(),
-        })?;
+        let tree = kept.reader.tree_beside(id, other)?;
         kept.keep(*id, &tree);
         Ok(tree)
     }

@@ -3,11 +3,11 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
-use crate::limits::THREADS_MAX;
+use crate::limits;
 
 /// How many threads a checkout uses.
 pub(super) fn thread_count() -> u16 {
-    std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX) as u16
+    limits::thread_count() as u16
 }
 
 struct State<J> {

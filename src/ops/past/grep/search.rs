@@ -13,7 +13,7 @@ use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder, Sink, SinkContex
 use super::super::stop_if_cancelled;
 use super::{Query, Stay};
 use crate::id::{ObjectId, ObjectKind};
-use crate::limits::{GREP_FILE_BYTES_MAX, GREP_PATHS_AT_A_TIME, GREP_RESULT_BYTES_MAX, THREADS_MAX};
+use crate::limits::{GREP_FILE_BYTES_MAX, GREP_PATHS_AT_A_TIME, GREP_RESULT_BYTES_MAX, thread_count};
 use crate::ops::{Host, OpsError, OpsResult, Phase};
 use crate::patch::is_binary;
 use crate::path::RelPath;
@@ -87,7 +87,7 @@ pub fn searched(store: &Store, stays: &[Stay], query: &Query, wanted: Wanted, ho
         next: AtomicUsize::new(0),
         kept_bytes: AtomicU64::new(0),
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX).min(jobs.len().max(1));
+    let threads = thread_count().min(jobs.len().max(1));
     let results: Vec<OpsResult<Vec<(ObjectId, Found)>>> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(|| search.work())).collect();
         workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
