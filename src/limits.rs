@@ -103,6 +103,8 @@ pub const DELTA_DEPTH_MAX: u8 = 32;
 
 /// A push keeps its frames in memory up to this many bytes and then moves them to a segment of its own.
 pub const BATCH_BYTES_MAX: usize = 4 << 20;
+/// Of a temporary file the kernel is asked to write this many bytes at a time, long before the sync at its end.
+pub const WRITEBACK_BYTES: u64 = 8 << 20;
 /// Small pushes are appended to the newest segment until it has this many bytes.
 pub const SEGMENT_APPEND_BYTES_MAX: u64 = 256 << 20;
 /// A large push starts another segment after this many bytes. A location has 32 bits for an offset.

@@ -286,6 +286,11 @@ fn of_store(error: &StoreError) -> Verdict {
         StoreError::Source(error) => of_io("unreadable", error),
         StoreError::Sink(error) => of_io("unwritable", error),
         StoreError::Codec(_) => says(Failed, "compression", ""),
+        StoreError::Unproven => says(
+            Failed,
+            "unproven",
+            "nothing was recorded: processor or memory of this machine seem to fail; test its memory (memtest86+), then try again",
+        ),
         StoreError::Full => says(Failed, "store_full", ""),
     }
 }

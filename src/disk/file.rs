@@ -9,7 +9,7 @@ use rustix::io::Errno;
 
 use super::system::Handle;
 use super::{Dir, DiskError, DiskResult, LockMode, Map};
-use crate::limits::TEMP_AGE_MS_MIN;
+use crate::limits::{TEMP_AGE_MS_MIN, WRITEBACK_BYTES};
 
 /// An open file of the store.
 #[derive(Debug)]
@@ -85,6 +85,8 @@ pub struct TempFile {
     dir: Dir,
     name: String,
     bytes: u64,
+    /// How many of them the kernel was asked to write to the disk already.
+    begun_bytes: u64,
     published: bool,
 }
 
@@ -98,7 +100,7 @@ impl TempFile {
                     // Tells `sweep` that somebody is at work on it.
                     handle.try_lock(LockMode::Shared).map_err(|error| DiskError::new("lock", dir.path_of(&name), error))?;
                     let file = StoreFile::new(handle, dir.path_of(&name));
-                    return Ok(Self { file, dir: dir.clone(), name, bytes: 0, published: false });
+                    return Ok(Self { file, dir: dir.clone(), name, bytes: 0, begun_bytes: 0, published: false });
                 }
                 // Left by a process of the same number that was killed.
                 Err(error) if error.is_already_exists() => continue,
@@ -112,10 +114,14 @@ impl TempFile {
         self.bytes
     }
 
-    /// Adds bytes at the end.
+    /// Adds bytes at the end. Of a long file the disk gets the earlier part meanwhile, so that the sync at its end has less to wait for.
     pub fn write(&mut self, bytes: &[u8]) -> DiskResult<()> {
         self.file.write_at(bytes, self.bytes)?;
         self.bytes += bytes.len() as u64;
+        if self.bytes - self.begun_bytes >= WRITEBACK_BYTES {
+            self.file.file.begin_writeback(self.begun_bytes, self.bytes - self.begun_bytes);
+            self.begun_bytes = self.bytes;
+        }
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
 use std::io::{self, Read};
+use std::num::NonZeroU64;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::FileExt;
@@ -13,7 +14,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, Mode, OFlags, RawDir, RenameFlags};
+use rustix::fs::{Advice, AtFlags, Mode, OFlags, RawDir, RenameFlags};
 use rustix::io::Errno;
 use rustix::rand::GetRandomFlags;
 
@@ -124,6 +125,14 @@ impl Handle {
     /// Makes what was written to a file, and its length, durable.
     pub fn sync_data(&self) -> io::Result<()> {
         on!(self, file => file.sync_data(), file => file.sync())
+    }
+
+    /// Lets the kernel begin to write a range of a file to the disk, and waits for nothing. Advice that is not taken costs time only.
+    pub fn begin_writeback(&self, offset: u64, bytes: u64) {
+        let advise = |file: &File| {
+            let _ = rustix::fs::fadvise(file, offset, NonZeroU64::new(bytes), Advice::DontNeed);
+        };
+        on!(self, file => advise(file), _file => ())
     }
 
     /// Makes everything on the file system durable.

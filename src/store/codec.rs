@@ -2,6 +2,9 @@
 //!
 //! The four bytes of zstd's magic number, its content size and its checksum are left out: the frame's header and the ids
 //! say all that. Small deltas are a few dozen bytes, so a dozen bytes of overhead matter.
+//!
+//! What was compressed is decompressed at once and compared: processors and memory that fail now and then are found by the push,
+//! while the content is still there, and not by whoever needs it back years later.
 
 use zstd_safe::{CCtx, CParameter, DCtx, DParameter, FrameFormat, InBuffer, OutBuffer, ResetDirective};
 
@@ -30,6 +33,12 @@ pub enum Encoded {
 pub struct Encoder {
     context: CCtx<'static>,
     level: i32,
+    decoder: Decoder,
+    /// What was decompressed last to be compared: its memory is used again.
+    read_back: Vec<u8>,
+    /// In how many payloads from now on a fault turns a bit over, and which one from the payload's end.
+    #[cfg(test)]
+    pub fault: Option<(usize, usize)>,
 }
 
 impl std::fmt::Debug for Encoder {
@@ -46,11 +55,38 @@ impl Encoder {
 
     /// A compressor of another level of zstd.
     pub fn with_level(level: i32) -> StoreResult<Self> {
-        Ok(Self { context: new_context(level)?, level })
+        Ok(Self {
+            context: new_context(level)?,
+            level,
+            decoder: Decoder::new()?,
+            read_back: Vec::new(),
+            #[cfg(test)]
+            fault: None,
+        })
     }
 
-    /// Encodes a content in the way that takes the fewest bytes.
+    /// Encodes a content in the way that takes the fewest bytes, and reads it back.
+    ///
+    /// # Errors
+    /// [`StoreError::Unproven`] when what was compressed is not the content.
     pub fn encode(&mut self, content: &[u8], prefix: Option<&[u8]>) -> StoreResult<Encoded> {
+        #[cfg_attr(not(test), expect(unused_mut, reason = "only tests bring faults about"))]
+        let mut encoded = self.choose(content, prefix)?;
+        #[cfg(test)]
+        self.fail(&mut encoded);
+        let is_proven = match &encoded {
+            Encoded::Raw => true,
+            Encoded::Zstd(payload) => self.comes_back(payload, None, content),
+            Encoded::Delta(payload) => self.comes_back(payload, prefix, content),
+        };
+        if is_proven { Ok(encoded) } else { Err(StoreError::Unproven) }
+    }
+
+    fn comes_back(&mut self, payload: &[u8], prefix: Option<&[u8]>, content: &[u8]) -> bool {
+        self.decoder.decode_into(payload, prefix, content.len(), &mut self.read_back).is_ok() && self.read_back == content
+    }
+
+    fn choose(&mut self, content: &[u8], prefix: Option<&[u8]>) -> StoreResult<Encoded> {
         if let Some(prefix) = prefix {
             let delta = compress_delta(content, prefix, self.level)?;
             if delta.len() < content.len() / DELTA_CLEAR_GAIN {
@@ -72,6 +108,16 @@ impl Encoder {
         }
         let compressed = self.compress(content)?;
         Ok(if shrinks(compressed.len(), content.len()) { Encoded::Zstd(compressed) } else { Encoded::Raw })
+    }
+
+    #[cfg(test)]
+    fn fail(&mut self, encoded: &mut Encoded) {
+        let (Some((payloads, bit)), Encoded::Zstd(payload) | Encoded::Delta(payload)) = (self.fault.take(), encoded) else { return };
+        let place = payload.len() - 1 - bit / 8 % payload.len();
+        match payloads.checked_sub(1) {
+            Some(payloads) => self.fault = Some((payloads, bit)),
+            None => payload[place] ^= 1 << (bit % 8),
+        }
     }
 
     /// Whether a piece from the middle shrinks: media and archives are found out at the cost of one small piece.
@@ -137,24 +183,32 @@ impl Decoder {
 
     /// Decompresses a payload to exactly `raw_bytes` bytes, which the frame's header bounds.
     pub fn decode(&mut self, payload: &[u8], prefix: Option<&[u8]>, raw_bytes: usize) -> StoreResult<Vec<u8>> {
+        let mut content = Vec::new();
+        self.decode_into(payload, prefix, raw_bytes, &mut content)?;
+        Ok(content)
+    }
+
+    /// As [`Decoder::decode`], in the place of what `content` held.
+    fn decode_into(&mut self, payload: &[u8], prefix: Option<&[u8]>, raw_bytes: usize, content: &mut Vec<u8>) -> StoreResult<()> {
         if raw_bytes > FRAME_RAW_BYTES_MAX {
             return Err(StoreError::TooLarge { bytes: raw_bytes as u64, bytes_max: FRAME_RAW_BYTES_MAX as u64 });
         }
-        let mut content = Vec::with_capacity(raw_bytes);
+        content.clear();
+        content.reserve_exact(raw_bytes);
         let written = match prefix {
             // What begins as a dictionary does would be taken for one.
             Some(prefix) if prefix.starts_with(&DICTIONARY_MAGIC) => {
                 let mut context = new_decompressor()?;
                 context.ref_prefix(prefix).map_err(codec_error)?;
-                context.decompress(&mut content, payload)
+                context.decompress(content, payload)
             }
-            Some(prefix) => self.context.decompress_using_dict(&mut content, payload, prefix),
-            None => self.context.decompress_using_dict(&mut content, payload, &[]),
+            Some(prefix) => self.context.decompress_using_dict(content, payload, prefix),
+            None => self.context.decompress_using_dict(content, payload, &[]),
         };
         if written.map_err(codec_error)? != raw_bytes {
-            return Err(StoreError::Codec("a frame's content is shorter than its header says"));
+            return Err(StoreError::Codec("a frame's content is not as long as its header says"));
         }
-        Ok(content)
+        Ok(())
     }
 }
 

@@ -95,6 +95,10 @@ pub enum StoreError {
     /// The compression library failed: out of memory, or a fault in it.
     #[error("compression failed: {0}")]
     Codec(&'static str),
+    /// What was compressed, or named by its bytes, is not what it was when that was done again: processor or memory failed. Nothing refers
+    /// to it.
+    #[error("a content that was just compressed does not come back as it was")]
+    Unproven,
     /// The store has as many segments as its format can number.
     #[error("the store has no room for another segment")]
     Full,

@@ -55,6 +55,48 @@ fn read(store: &Store, id: &ObjectId) -> StoreResult<Vec<u8>> {
     store.read(ObjectKind::Blob, id, u64::MAX)
 }
 
+/// Puts a text as a delta, another as a frame of its own, and two as a group.
+fn put_each_way(writer: &mut Writer<'_>, base: &ObjectId, text: &[u8]) -> StoreResult<Vec<ObjectId>> {
+    let (one, other) = text.split_at(text.len() / 2);
+    let mut ids = writer.put_group(ObjectKind::Blob, &[one, other])?;
+    ids.push(writer.put(ObjectKind::Blob, text, Some(base))?);
+    ids.push(writer.put(ObjectKind::Blob, &text[1..], None)?);
+    Ok(ids)
+}
+
+#[test]
+fn a_bit_that_flips_while_compressing_ends_the_push() {
+    let test = TestStore::new();
+    let store = test.open();
+    let text: Vec<u8> = (0..300u32).flat_map(|n| format!("line {}\n", n * n).into_bytes()).collect();
+    let (base, _) = push(&store, &[(&text, None)], b"r1");
+    let (mut refused, mut harmless) = (0, 0);
+    for flip in 0..3000 {
+        let edited = [&text[..], format!("edit {flip}").as_bytes()].concat();
+        let before = store.end().unwrap();
+        let batch = store.batch().unwrap();
+        let mut writer = Writer::new(&store, &batch).unwrap();
+        writer.fail_at(flip % 3, flip * 37);
+        match put_each_way(&mut writer, &base[0], &edited) {
+            Err(StoreError::Unproven) => {
+                refused += 1;
+                assert_eq!(store.end().unwrap(), before);
+            }
+            // Some bits of a payload say nothing.
+            Ok(ids) => {
+                harmless += 1;
+                store.publish(batch, b"r").unwrap();
+                assert_eq!(read(&store, &ids[2]).unwrap(), edited);
+                assert_eq!(read(&store, &ids[3]).unwrap(), edited[1..]);
+                assert_eq!([read(&store, &ids[0]).unwrap(), read(&store, &ids[1]).unwrap()].concat(), edited);
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    println!("{refused} refused, {harmless} harmless");
+    assert!(refused > 2900);
+}
+
 #[test]
 fn objects_come_back_after_reopening() {
     let test = TestStore::new();

@@ -70,6 +70,12 @@ impl<'s> Writer<'s> {
         Self { mends, ..self }
     }
 
+    /// Turns over a bit of one of the payloads that come.
+    #[cfg(test)]
+    pub(super) fn fail_at(&mut self, payloads: usize, bit: usize) {
+        self.encoder.fault = Some((payloads, bit));
+    }
+
     /// Whether store or batch have this object already; if not, the caller has now undertaken to put it.
     fn is_known(&mut self, kind: ObjectKind, id: &ObjectId) -> StoreResult<bool> {
         if self.store.seems_to_contain(id)? && self.reader.contains(kind, id)? {
@@ -159,14 +165,9 @@ impl<'s> Writer<'s> {
             1 => self.add(kind, Content::Single, ids[0], joined, None),
             _ => {
                 let (coding, payload) = encoded(self.encoder.encode(joined, None)?, joined, None);
-                self.batch.add(PendingFrame {
-                    kind,
-                    content: Content::Group(lengths),
-                    coding,
-                    raw_bytes: joined.len() as u32,
-                    payload,
-                    ids,
-                })
+                prove_ids(kind, &ids, &lengths, joined)?;
+                let (content, raw_bytes) = (Content::Group(lengths), joined.len() as u32);
+                self.batch.add(PendingFrame { kind, content, coding, raw_bytes, payload, ids })
             }
         }
     }
@@ -174,7 +175,11 @@ impl<'s> Writer<'s> {
     fn add(&mut self, kind: ObjectKind, content: Content, id: ObjectId, bytes: &[u8], base: Option<DeltaBase>) -> StoreResult<()> {
         let encoding = self.encoder.encode(bytes, base.as_ref().map(|base| base.content.as_slice()))?;
         let (coding, payload) = encoded(encoding, bytes, base.as_ref());
-        self.batch.add(PendingFrame { kind, content, coding, raw_bytes: bytes.len() as u32, payload, ids: vec![id] })
+        let raw_bytes = bytes.len() as u32;
+        if content == Content::Single {
+            prove_ids(kind, &[id], &[raw_bytes], bytes)?;
+        }
+        self.batch.add(PendingFrame { kind, content, coding, raw_bytes, payload, ids: vec![id] })
     }
 
     fn base(&mut self, kind: ObjectKind, id: &ObjectId) -> Option<DeltaBase> {
@@ -203,6 +208,19 @@ impl<'s> Writer<'s> {
         };
         Some(DeltaBase { location: root, id, depth: 0, content })
     }
+}
+
+/// Names contents, which stand one behind the other, by their bytes once more: what follows an id into the store is what the id says.
+fn prove_ids(kind: ObjectKind, ids: &[ObjectId], lengths: &[u32], joined: &[u8]) -> StoreResult<()> {
+    let mut rest = joined;
+    for (id, &length) in ids.iter().zip(lengths) {
+        let (content, behind) = rest.split_at(length as usize);
+        if ObjectId::of(kind, content) != *id {
+            return Err(StoreError::Unproven);
+        }
+        rest = behind;
+    }
+    Ok(())
 }
 
 fn encoded(encoding: Encoded, content: &[u8], base: Option<&DeltaBase>) -> (PendingCoding, Vec<u8>) {
