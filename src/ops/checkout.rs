@@ -19,11 +19,11 @@ use super::workspace::Workspace;
 use super::{Host, Notice, OpsError, OpsResult, Phase};
 use crate::disk::Dir;
 use crate::format::journal::Journal;
-use crate::format::record::{RecordBody, VersionRecord};
+use crate::format::record::{ChangeCounts, RecordBody, VersionRecord};
 use crate::id::{ObjectId, ObjectKind};
 use crate::path::RelPath;
 use crate::store::{Reader, Store, StoreError};
-use crate::tree::{Change, diff};
+use crate::tree::{Change, ChangeCounter, count_changes, diff};
 use crate::workspace::checkout::{
     Applied, ApplyError, CheckoutError, CheckoutPlan, ContentReader, Contents, FileStat, LeftOut, Mismatch, PlanTotals, Problem, Progress,
     ReadError, Recovery, Stage, Watch, apply, left_alone_rule, publish_journal, read_journal, recover, remove_journal, stage, survey,
@@ -69,8 +69,8 @@ const BRING_TRIGGER: &str = "bring ";
 /// On return the workspace is as `to` says, durably, and the version is recorded. After an error it is as it was; after a
 /// crash the next command finishes.
 pub fn check_out(workspace: &mut Workspace, checkout: &Checkout, host: &dyn Host) -> OpsResult<(CheckedOut, VersionRecord)> {
-    let (done, stage_dir) = bring_in(workspace, &checkout.from, &checkout.to, &checkout.version.triggered_by, host)?;
-    let version = record(workspace, &checkout.version, host)?;
+    let (done, stage_dir, counts) = bring_in(workspace, &checkout.from, &checkout.to, &checkout.version.triggered_by, host)?;
+    let version = record(workspace, &checkout.version, Some((checkout.from, counts)), host)?;
     remove_journal(&workspace.local)?;
     stage_dir.discard()?;
     Ok((done, version))
@@ -81,7 +81,7 @@ pub fn check_out(workspace: &mut Workspace, checkout: &Checkout, host: &dyn Host
 /// # Durability
 /// As [`check_out`].
 pub fn bring(workspace: &mut Workspace, from: &ObjectId, version: &VersionRecord, host: &dyn Host) -> OpsResult<CheckedOut> {
-    let (done, stage_dir) = bring_in(workspace, from, &version.root, &format!("{BRING_TRIGGER}{}", version.number), host)?;
+    let (done, stage_dir, _) = bring_in(workspace, from, &version.root, &format!("{BRING_TRIGGER}{}", version.number), host)?;
     remove_journal(&workspace.local)?;
     stage_dir.discard()?;
     Ok(done)
@@ -93,12 +93,12 @@ fn bring_in(
     to: &ObjectId,
     triggered_by: &str,
     host: &dyn Host,
-) -> OpsResult<(CheckedOut, Stage)> {
+) -> OpsResult<(CheckedOut, Stage, ChangeCounts)> {
     // Neither of the trees is to be collected meanwhile.
     let _pin = workspace.store.pin()?;
     let rules = PresentRules::new(workspace)?;
     let excludes = |path: &RelPath, is_directory: bool| rules.excludes(path, is_directory);
-    let changes = changes_between(&workspace.store, from, to)?;
+    let (changes, counts) = changes_between(&workspace.store, from, to)?;
     let plan = CheckoutPlan::new(changes, &excludes);
     rules.freeze();
     let left_alone = plan.left_alone().to_vec();
@@ -114,7 +114,7 @@ fn bring_in(
     };
     let mut done = carry_out(workspace, plan, &stage_dir, Some((&journal, &tmp)), to, &excludes, host)?;
     done.left_alone = left_alone.into_iter().map(|left| left.path).collect();
-    Ok((done, stage_dir))
+    Ok((done, stage_dir, counts))
 }
 
 /// Plans a checkout from the changes, as the rules are now.
@@ -218,14 +218,20 @@ fn settle_down(
     Ok((proved.into_inner(), mismatches?))
 }
 
-/// Appends the version of a checkout that is done.
-fn record(workspace: &mut Workspace, version: &VersionRecord, host: &dyn Host) -> OpsResult<VersionRecord> {
+/// Appends the version of a checkout that is done; `known` is a tree, and what changed from that to the version.
+fn record(
+    workspace: &mut Workspace,
+    version: &VersionRecord,
+    known: Option<(ObjectId, ChangeCounts)>,
+    host: &dyn Host,
+) -> OpsResult<VersionRecord> {
     let mut publishing = workspace.begin_publish(host)?;
     let newest_root = publishing.workspace().newest()?.map(|row| row.record.root);
-    let store = &publishing.workspace().store;
-    let mut counter = crate::tree::ChangeCounter::default();
-    diff(store, newest_root.as_ref(), Some(&version.root), &mut |change| counter.add(&change))?;
-    let version = VersionRecord { number: publishing.next_number(), changes: counter.counts(), ..version.clone() };
+    let changes = match known {
+        Some((from, counts)) if newest_root == Some(from) => counts,
+        _ => count_changes(&publishing.workspace().store, newest_root.as_ref(), Some(&version.root))?,
+    };
+    let version = VersionRecord { number: publishing.next_number(), changes, ..version.clone() };
     let batch = publishing.workspace().store.batch()?;
     publishing.commit(batch, RecordBody::Version(version.clone()), host)?;
     Ok(version)
@@ -241,7 +247,7 @@ pub fn finish_interrupted(workspace: &mut Workspace, host: &dyn Host) -> OpsResu
     // It may have come to its end between the two looks.
     let Some(journal) = read_journal(&workspace.local)? else { return Ok(()) };
     let tmp = workspace.local.make_dir("tmp")?;
-    let changes = changes_between(&workspace.store, &journal.from, &journal.to)?;
+    let (changes, _) = changes_between(&workspace.store, &journal.from, &journal.to)?;
     let recovery = recover(&journal, &workspace.root_dir, &tmp, changes, &workspace.store)?;
     for conflict in &recovery.conflicts {
         host.notice(Notice::ConflictCopy { path: conflict.copy.to_string() });
@@ -334,16 +340,20 @@ fn record_once(workspace: &mut Workspace, journal: &Journal, host: &dyn Host) ->
         bytes: like.map_or(0, |row| row.record.bytes),
         left_out: 0,
     };
-    record(workspace, &version, host)?;
+    record(workspace, &version, None, host)?;
     Ok(())
 }
 
-fn changes_between(store: &Store, from: &ObjectId, to: &ObjectId) -> OpsResult<Vec<Change>> {
-    let mut changes = Vec::new();
-    diff(store, Some(from), Some(to), &mut |change| changes.push(change))?;
+/// What has to change, one for each path, and how much a version says that it was.
+fn changes_between(store: &Store, from: &ObjectId, to: &ObjectId) -> OpsResult<(Vec<Change>, ChangeCounts)> {
+    let (mut changes, mut counter) = (Vec::new(), ChangeCounter::default());
+    diff(store, Some(from), Some(to), &mut |change| {
+        counter.add(&change);
+        changes.push(change);
+    })?;
     let mut seen = HashSet::new();
     changes.retain(|change| seen.insert(change.path.clone()));
-    Ok(changes)
+    Ok((changes, counter.counts()))
 }
 
 /// A name that no other stage has at the same time: the checkout lock is held, and old stages are gone.

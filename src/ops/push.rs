@@ -8,7 +8,7 @@ use crate::id::ObjectId;
 use crate::limits::{STAT_TRUST_AGE_MS, TEXT_BYTES_MAX};
 use crate::path::RelPath;
 use crate::store::{Batch, Published, Store};
-use crate::tree::{Change, ChangeCounter, diff};
+use crate::tree::{Change, ChangeCounter, count_changes, diff};
 use crate::workspace::scan::{LeftOut, SkipKind};
 
 /// Rules count as leaving nearly nothing when, of so many entries seen at the least, not one in so many is recorded.
@@ -172,7 +172,7 @@ pub(super) fn record(workspace: &mut Workspace, options: &PushOptions, host: &dy
         return Ok(PushOutcome::Unchanged { newest: publishing.head.newest, report: report(&snapshot) });
     }
     let store = &publishing.workspace().store;
-    let changes = count_changes(store, &snapshot, newest_root.as_ref())?;
+    let changes = changes_since(store, &snapshot, newest_root.as_ref())?;
     let (version, root) = (publishing.next_number(), snapshot.tree.root);
     let body = RecordBody::Version(version_record(version, &snapshot, changes, options));
     let Published { raw_bytes: new_bytes, stored_bytes, .. } = publishing.commit(batch, body, host)?;
@@ -227,13 +227,12 @@ fn refuse_nearly_nothing(snapshot: &Snapshot) -> OpsResult<()> {
     Err(OpsError::NearlyNothingLeft { rule: rule.to_string(), recorded, seen })
 }
 
-fn count_changes(store: &Store, snapshot: &Snapshot, newest_root: Option<&ObjectId>) -> OpsResult<ChangeCounts> {
+fn changes_since(store: &Store, snapshot: &Snapshot, newest_root: Option<&ObjectId>) -> OpsResult<ChangeCounts> {
+    // All of a first version is new: no tree has to be opened to know that.
     if newest_root.is_none() {
         return Ok(ChangeCounts { added: snapshot.tree.files, ..ChangeCounts::default() });
     }
-    let mut counter = ChangeCounter::default();
-    diff(&snapshot.trees(store), newest_root, Some(&snapshot.tree.root), &mut |change| counter.add(&change))?;
-    Ok(counter.counts())
+    Ok(count_changes(&snapshot.trees(store), newest_root, Some(&snapshot.tree.root))?)
 }
 
 fn version_record(number: VersionNumber, snapshot: &Snapshot, changes: ChangeCounts, options: &PushOptions) -> VersionRecord {

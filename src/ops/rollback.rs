@@ -9,7 +9,7 @@ use crate::disk::LockMode;
 use crate::format::record::{ChangeCounts, VersionNumber, VersionRecord};
 use crate::id::ObjectId;
 use crate::path::RelPath;
-use crate::tree::{Change, ChangeCounter, diff};
+use crate::tree::{Change, count_changes, diff};
 use crate::version_log::VersionRow;
 use crate::workspace::checkout::{Action, CheckoutPlan};
 use crate::workspace::scan::SkipKind;
@@ -92,15 +92,14 @@ pub fn rollback_plan(workspace: &mut Workspace, options: &RollbackOptions, host:
     let snapshot = snapshot::take(workspace, &SnapshotOptions::default(), None, host)?;
     let trees = snapshot.trees(&workspace.store);
     let newest = workspace.newest()?.map(|row| row.record.root);
-    let mut unsaved = ChangeCounter::default();
-    diff(&trees, newest.as_ref(), Some(&snapshot.tree.root), &mut |change| unsaved.add(&change))?;
+    let unsaved = count_changes(&trees, newest.as_ref(), Some(&snapshot.tree.root))?;
     let mut changes = Vec::new();
     diff(&trees, Some(&snapshot.tree.root), Some(&target.record.root), &mut |change| changes.push(change))?;
     let purged = Purged::of(workspace)?;
     let lost = purged.paths_below(&workspace.store, &target.record.root, &())?;
     changes = changes.into_iter().filter_map(|change| without_purged(change, &purged)).collect();
     let plan = checkout::plan(workspace, changes)?;
-    let unsaved = (newest != Some(snapshot.tree.root)).then(|| unsaved.counts());
+    let unsaved = (newest != Some(snapshot.tree.root)).then_some(unsaved);
     Ok(RollbackPlan { purged: lost, ..describe(options.version, unsaved, &plan) })
 }
 

@@ -116,6 +116,13 @@ fn directory_of(node: Option<Node<'_>>) -> Option<(u16, ObjectId)> {
     }
 }
 
+/// Counts the paths in which two trees differ, as [`ChangeCounter`] does.
+pub fn count_changes<S: TreeSource>(source: &S, from: Option<&ObjectId>, to: Option<&ObjectId>) -> Result<ChangeCounts, S::Error> {
+    let mut counter = ChangeCounter::default();
+    diff(source, from, to, &mut |change| counter.add(&change))?;
+    Ok(counter.counts())
+}
+
 /// Counts changes as a user counts them: files and links, and directories only where they are all that changed.
 #[derive(Default)]
 pub struct ChangeCounter {

@@ -3,7 +3,7 @@
 mod diff;
 mod walk;
 
-pub use diff::{Change, ChangeCounter, diff, diff_selected};
+pub use diff::{Change, ChangeCounter, count_changes, diff, diff_selected};
 pub use walk::{Selection, lookup, walk};
 
 use crate::format::tree::{Node, Tree};

@@ -10,20 +10,34 @@ use crate::tree::TreeSource;
 
 /// Looks paths up in a tree and keeps the folders it has opened. A folder that cannot be read has nothing in it: then there is
 /// no base, which costs room and nothing else.
+///
+/// The stat cache says what stood at a path too, at no cost. It counts first as long as it is of the newest version. After a rollback it
+/// is of the version before: then most of what is read equals what the newest version has, and that is found out by the id alone only
+/// if that is the base.
 pub struct FormerPaths<'s> {
     store: &'s Store,
     root: Option<ObjectId>,
+    cached_root: Option<ObjectId>,
     folders: HashMap<RelPath, Option<Tree>>,
 }
 
 impl<'s> FormerPaths<'s> {
-    /// Looks up paths below this root; without one nothing is found.
-    pub fn new(store: &'s Store, root: Option<ObjectId>) -> Self {
-        Self { store, root, folders: HashMap::new() }
+    /// Looks up paths below this root; without one nothing is found. `cached_root` is the tree of the stat cache.
+    pub fn new(store: &'s Store, root: Option<ObjectId>, cached_root: Option<ObjectId>) -> Self {
+        Self { store, root, cached_root, folders: HashMap::new() }
     }
 
-    /// The content of the file at a path.
-    pub fn content(&mut self, path: &RelPath) -> Option<ObjectId> {
+    /// The content of the file at a path, of which the stat cache says this.
+    pub fn content(&mut self, path: &RelPath, cached: Option<ObjectId>) -> Option<ObjectId> {
+        if self.root == self.cached_root { cached.or_else(|| self.find_content(path)) } else { self.find_content(path).or(cached) }
+    }
+
+    /// The tree of the folder at a path, of which the stat cache says this.
+    pub fn folder(&mut self, path: &RelPath, cached: Option<ObjectId>) -> Option<ObjectId> {
+        if self.root == self.cached_root { cached.or_else(|| self.find_folder(path)) } else { self.find_folder(path).or(cached) }
+    }
+
+    fn find_content(&mut self, path: &RelPath) -> Option<ObjectId> {
         self.root?;
         let (folder, name) = path.split_last()?;
         match self.open(&folder)?.get(name)?.node {
@@ -32,8 +46,7 @@ impl<'s> FormerPaths<'s> {
         }
     }
 
-    /// The tree of the folder at a path.
-    pub fn folder(&mut self, path: &RelPath) -> Option<ObjectId> {
+    fn find_folder(&mut self, path: &RelPath) -> Option<ObjectId> {
         let root = self.root?;
         let Some((above, name)) = path.split_last() else { return Some(root) };
         match self.open(&above)?.get(name)?.node {

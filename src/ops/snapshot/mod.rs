@@ -158,10 +158,11 @@ fn take_with(
     };
     let progress = ScanProgress::default();
     let rules = Rules::new(RuleSettings { include_git: workspace.settings().include_git });
+    let cached_root = cache.as_ref().and_then(|cache| cache.root_tree());
     let mut scan = scan(&root, rules, cache, &scan_options, &progress, host.cancel_flag())?;
     host.progress(Phase::Scanning, progress.entries.into_inner(), None);
     let newest = workspace.newest()?.map(|row| row.record.root);
-    let mut former = FormerPaths::new(&workspace.store, newest);
+    let mut former = FormerPaths::new(&workspace.store, newest, cached_root);
     let secret_bytes_max = match (options.finds_secrets, newest) {
         (false, _) => 0,
         (true, None) => SECRET_SCAN_FIRST_PUSH_BYTES_MAX,
@@ -184,7 +185,7 @@ fn read_files(
     let mut files: Vec<ToRead> = Vec::with_capacity(scan.files_to_read());
     for number in 0..scan.files_to_read() {
         let Some(file) = scan.file(FileIndex(number as u32)) else { continue };
-        let base = file.earlier.or_else(|| former.content(&file.path));
+        let base = former.content(&file.path, file.earlier);
         files.push(ToRead { file: number, bytes: file.stat.bytes, path: file.path, base });
     }
     let jobs = divide(&mut files);
@@ -214,7 +215,7 @@ fn build_trees(scan: &mut Scan, former: &mut FormerPaths<'_>, route: Route<'_>) 
     let mut trees = HashMap::new();
     let built = scan.build_trees(&mut |path, tree, earlier| {
         if let Some(writer) = &mut writer {
-            writer.put(tree, earlier.or_else(|| former.folder(path)))?;
+            writer.put(tree, former.folder(path, earlier))?;
         }
         trees.insert(tree.id(), tree.clone());
         Ok::<(), StoreError>(())
