@@ -7,7 +7,7 @@
 #   large FOLDER       one file of 10 GB: push, edit in the middle, rollback, with peak memory
 #   gc FOLDER          8 versions of 500 random files, 1 GB; four deleted; gc beside a copy of what lives
 #   past FOLDER REPO   a git history: import, log of a path and a search through all versions beside git, sizes beside gc --aggressive
-#   tree FOLDER TREE   a copy of TREE: first push, nothing changed, one edit, rollback of 1 %, materialize beside `cp -a`
+#   tree FOLDER TREE   a copy of TREE: first push, nothing changed, edits of 1 %, rollback of them, each beside git; materialize beside `cp -a`
 # FOLDER is made and must not exist. Files younger than a minute are read again by a push, so `million` and `tree` wait now and then.
 set -euo pipefail
 lua=$(command -v "$(realpath "${LUA:-lua}" 2>/dev/null || echo "${LUA:-lua}")")
@@ -90,11 +90,22 @@ tree() {
     figure "cp -a, then sync" sh -c 'cp -a ../restored ../copied && sync -f .'
     while read -r file; do echo edited >>"$file"; done <../edited
     figure "push after edits of 1 %" "$lua" push
+    (cd ../copied && beside_git ../edited)
     settle
     figure "push, nothing changed" "$lua" push
+    figure "git status" git -C ../copied status
     figure "rollback over 1 %" "$lua" rollback 1 --force
-    sync -f .
+    figure "git checkout over 1 %" git -C ../copied checkout -q HEAD~1
+    figure "and the sync of that" sync -f .
     figure "verify" "$lua" verify
+}
+# The same history in git, with all that makes it quick.
+beside_git() {
+    git init -q && git config core.untrackedCache true && git config core.preloadIndex true && git config gc.auto 0
+    local commit=(git -c user.name=lua -c user.email=lua@localhost commit -q)
+    figure "git add, git commit" sh -c 'git add -A -f . && "$@" -m before' sh "${commit[@]}"
+    while read -r file; do echo edited >>"$file"; done <"$1"
+    figure "git commit of edits of 1 %" "${commit[@]}" -am after
 }
 
 gc() {
