@@ -10,7 +10,7 @@ use crate::git::{GitId, GitRepository};
 use crate::id::{ObjectId, ObjectKind};
 use crate::limits::{GROUP_BYTES_TARGET, GROUP_MEMBER_BYTES_MAX, IMPORT_BATCH_FILES, thread_count};
 use crate::ops::Host;
-use crate::ops::snapshot::group_key;
+use crate::ops::snapshot::group_order;
 use crate::path::RelPath;
 use crate::store::{Batch, Store, Writer, WriterState};
 
@@ -47,11 +47,8 @@ pub fn take_files(
     files: &mut [FileToImport],
     host: &dyn Host,
 ) -> OpsResult<FilesTaken> {
-    let mut order: Vec<usize> = (0..files.len()).collect();
-    if files.len() > 1 {
-        // Like files lie together in groups.
-        order.sort_by_cached_key(|&place| group_key(&files[place].path));
-    }
+    // Like files lie together in groups.
+    let order = group_order(files.iter().map(|file| &file.path));
     let jobs: Vec<&[usize]> = order.chunks(IMPORT_BATCH_FILES).collect();
     let shared = Shared { store, batch, files, jobs: &jobs, next: AtomicUsize::new(0), host };
     let (state, taken) = if jobs.len() > 1 { shared.run_in_threads(repository, state)? } else { shared.run(repository, state)? };

@@ -13,7 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use self::base::FormerPaths;
 use self::intake::{Route, Taken, take_in};
 #[cfg(feature = "git")]
-pub use self::jobs::group_key;
+pub use self::jobs::group_order;
 use self::jobs::{ToRead, divide};
 #[cfg(any(test, feature = "fuzzing"))]
 pub use self::secrets::suspected_in_both_ways;
@@ -188,7 +188,7 @@ fn read_files(
         let base = former.content(&file.path, file.earlier);
         files.push(ToRead { file: number, bytes: file.stat.bytes, path: file.path, base });
     }
-    let jobs = divide(&mut files);
+    let jobs = divide(&files);
     let (mut unstable, mut secrets) = (Vec::new(), Vec::new());
     take_in(route, &files, &jobs, host, &mut |place, taken| {
         let file = FileIndex(files[place].file as u32);
