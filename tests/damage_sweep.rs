@@ -2,7 +2,8 @@
 //! older state. `lua verify` finds it, or it is harmless: every version comes back exactly and the list is as it was. A wrong
 //! byte is never restored and never shown as right, and nothing panics.
 //!
-//! `LUA_DAMAGE_STEP=1` runs all of it; the default is a sample that fits into a run of all tests.
+//! The program itself is asked in most tests. Every byte, flipped, cleared and set, is more than it can be started for: there the library
+//! is asked the same, in this process. `LUA_DAMAGE_STEP=1` runs all of that; the defaults are samples that fit into a run of all tests.
 
 mod common;
 
@@ -16,9 +17,14 @@ use common::history::{Checked, did_not_crash};
 use common::sandbox::{Run, Sandbox};
 use common::tree_state::{Node, TreeState};
 use common::{check_all, grow, number_from_env};
+use lua_store::format::record::VersionNumber;
+use lua_store::ops::{self, QuietHost, RestoreOptions, RestoreTarget, StatusOptions, VerifyOptions, VerifyOutcome, Workspace};
+use lua_store::version_log::VersionRow;
 
-/// Of how many bytes one is flipped, unless `LUA_DAMAGE_STEP` says otherwise. A prime, so that no period of a format hides from it.
-const STEP_DEFAULT: usize = 401;
+/// Of how many bytes one is flipped. A prime, so that no period of a format hides from it.
+const STEP: usize = 401;
+/// The same where the library is asked, unless `LUA_DAMAGE_STEP` says otherwise.
+const STEP_WITHIN_DEFAULT: usize = 4001;
 /// How many lengths each file is cut to.
 const CUTS_PER_FILE: usize = 8;
 /// No command may take longer on a damaged store, which is so small that it needs a few milliseconds.
@@ -30,6 +36,8 @@ struct Whole {
     sandbox: Sandbox,
     rows: Vec<Row>,
     trees: BTreeMap<u64, TreeState>,
+    /// What the library lists: the versions, and which one is active.
+    listed: (Vec<VersionRow>, Option<VersionNumber>),
     /// The store as it was two versions ago.
     older: PathBuf,
 }
@@ -44,13 +52,18 @@ fn whole() -> Whole {
     sandbox.push();
     let holdings = sandbox.holdings();
     sandbox.check_verify().unwrap_or_else(|error| panic!("a store that nobody has damaged: {error}"));
-    Whole { sandbox, rows: holdings.rows, trees: holdings.trees, older }
+    let workspace = Workspace::open(&sandbox.workspace(), &QuietHost::default()).expect("a whole store");
+    let listed = ops::list(&workspace, None).expect("a whole store");
+    drop(workspace);
+    Whole { sandbox, rows: holdings.rows, trees: holdings.trees, listed, older }
 }
 
 /// What is done to one file of the store.
 #[derive(Clone, Debug)]
 enum Damage {
     Flip { at: usize },
+    Clear { at: usize },
+    Set { at: usize },
     Cut { bytes: usize },
     Remove,
     SwapWith(PathBuf),
@@ -71,11 +84,9 @@ fn files_of(store: &Path) -> Vec<(PathBuf, usize)> {
 fn apply(whole: &Whole, store: &Path, (path, damage): &Case) -> std::io::Result<()> {
     let file = store.join(path);
     match damage {
-        Damage::Flip { at } => {
-            let mut content = fs::read(&file)?;
-            content[*at] ^= 1 << (at % 8);
-            fs::write(&file, content)
-        }
+        Damage::Flip { at } => change_byte(&file, *at, |byte| byte ^ 1 << (at % 8)),
+        Damage::Clear { at } => change_byte(&file, *at, |_| 0),
+        Damage::Set { at } => change_byte(&file, *at, |_| 0xff),
         Damage::Cut { bytes } => fs::OpenOptions::new().write(true).open(&file)?.set_len(*bytes as u64),
         Damage::Remove => fs::remove_file(&file),
         Damage::SwapWith(other) => {
@@ -92,7 +103,13 @@ fn apply(whole: &Whole, store: &Path, (path, damage): &Case) -> std::io::Result<
     }
 }
 
-fn sweep(what: &str, whole: &Whole, cases: &[Case]) {
+fn change_byte(file: &Path, at: usize, change: impl FnOnce(u8) -> u8) -> std::io::Result<()> {
+    let mut content = fs::read(file)?;
+    content[at] = change(content[at]);
+    fs::write(file, content)
+}
+
+fn sweep(what: &str, whole: &Whole, cases: &[Case], check: fn(&Whole, &Case) -> Checked<()>) {
     let name = |(path, damage): &Case| format!("{} {damage:?}", path.display());
     let findings = check_all(cases, name, |case| check(whole, case));
     println!("{what}: {} cases", cases.len());
@@ -140,6 +157,57 @@ fn check(whole: &Whole, case: &Case) -> Checked<()> {
     Ok(())
 }
 
+/// The same as [`check`], asked of the library.
+fn check_within(whole: &Whole, case: &Case) -> Checked<()> {
+    let sandbox = Sandbox::copy_of(&whole.sandbox);
+    apply(whole, &sandbox.store(), case).map_err(|error| format!("cannot be damaged: {error}"))?;
+    std::panic::catch_unwind(|| ask_within(whole, &sandbox)).unwrap_or_else(|_| Err("it panicked".to_owned()))
+}
+
+fn ask_within(whole: &Whole, sandbox: &Sandbox) -> Checked<()> {
+    let host = QuietHost::default();
+    // Asked anew each time, as commands are. A store that is not opened at all is found damaged.
+    let open = || Workspace::open(&sandbox.workspace(), &host);
+    let verified = open().and_then(|mut workspace| ops::verify(&mut workspace, &VerifyOptions::default(), &host)).ok();
+    let is_whole = |found: &VerifyOutcome| found.damaged.is_empty() && found.store_damage.is_empty() && found.log_damage.is_none();
+    let found = !verified.as_ref().is_some_and(is_whole);
+    let listed = open().and_then(|workspace| ops::list(&workspace, None)).ok();
+    if !found && listed.as_ref() != Some(&whole.listed) {
+        return Err(format!("verify found nothing, but the list is another one: {listed:?}"));
+    }
+    let mut lost = BTreeSet::new();
+    let mut workspace = open().ok();
+    for (&version, tree) in &whole.trees {
+        let to = sandbox.outside(&format!("v{version}"));
+        let options = RestoreOptions {
+            version: Some(VersionNumber(version)),
+            target: RestoreTarget::Directory(to.clone()),
+            patterns: Vec::new(),
+            by: String::new(),
+            dry_run: false,
+        };
+        let restored = workspace.as_mut().is_some_and(|workspace| ops::restore(workspace, &options, &host).is_ok());
+        if !holds_nothing_wrong(restored, version, tree, &to)? {
+            lost.insert(version);
+        }
+    }
+    if !found && !lost.is_empty() {
+        return Err(format!("verify found nothing, but cannot be restored: {lost:?}"));
+    }
+    if let Some(verified) = verified.filter(|verified| verified.log_damage.is_none()) {
+        let named: BTreeSet<u64> =
+            verified.damaged.iter().flat_map(|damage| &damage.versions).map(|version: &VersionNumber| version.0).collect();
+        if named != lost {
+            return Err(format!("verify names {named:?}, but what cannot be restored is {lost:?}"));
+        }
+    }
+    let status = open().and_then(|mut workspace| ops::status(&mut workspace, &StatusOptions::default(), &host));
+    match status {
+        Ok(status) if !found && !status.changes.is_empty() => Err(format!("the workspace is unchanged, but: {:?}", status.changes)),
+        _ => Ok(()),
+    }
+}
+
 fn run(sandbox: &Sandbox, arguments: &[&str]) -> Checked<Run> {
     let run = sandbox.try_run(sandbox.command(arguments), Duration::from_millis(COMMAND_MS_MAX))?;
     did_not_crash(&run)?;
@@ -150,9 +218,14 @@ fn run(sandbox: &Sandbox, arguments: &[&str]) -> Checked<Run> {
 fn check_restored(sandbox: &Sandbox, version: u64, tree: &TreeState) -> Checked<bool> {
     let to = sandbox.outside(&format!("v{version}"));
     let run = run(sandbox, &["source", "restore", "--version", &version.to_string(), "--to", &to.to_string_lossy()])?;
-    let found = if to.exists() { TreeState::capture(&to) } else { TreeState::default() };
-    if run.code == exit::OK {
-        tree.same(&found).map_err(|error| format!("v{version} was restored with exit code 0, but {error}"))?;
+    holds_nothing_wrong(run.code == exit::OK, version, tree, &to)
+}
+
+/// Looks at what a version was restored to; gives `is_whole`.
+fn holds_nothing_wrong(is_whole: bool, version: u64, tree: &TreeState, to: &Path) -> Checked<bool> {
+    let found = if to.exists() { TreeState::capture(to) } else { TreeState::default() };
+    if is_whole {
+        tree.same(&found).map_err(|error| format!("v{version} was restored without an error, but {error}"))?;
         return Ok(true);
     }
     // Whatever could be restored may be there, but not a wrong file, and not a right one under a wrong name.
@@ -172,12 +245,24 @@ fn check_restored(sandbox: &Sandbox, version: u64, tree: &TreeState) -> Checked<
 }
 
 #[test]
-fn every_byte_flipped() {
+fn bytes_flipped() {
     let whole = whole();
-    let step = number_from_env("LUA_DAMAGE_STEP", STEP_DEFAULT).max(1);
-    let flips = |(path, bytes): (PathBuf, usize)| (0..bytes).step_by(step).map(move |at| (path.clone(), Damage::Flip { at }));
+    let flips = |(path, bytes): (PathBuf, usize)| (0..bytes).step_by(STEP).map(move |at| (path.clone(), Damage::Flip { at }));
     let cases: Vec<Case> = files_of(&whole.sandbox.store()).into_iter().flat_map(flips).collect();
-    sweep("every_byte_flipped", &whole, &cases);
+    sweep("bytes_flipped", &whole, &cases, check);
+}
+
+#[test]
+fn every_byte_flipped_cleared_and_set() {
+    let whole = whole();
+    let step = number_from_env("LUA_DAMAGE_STEP", STEP_WITHIN_DEFAULT).max(1);
+    let each = |(path, bytes): (PathBuf, usize)| {
+        (0..bytes)
+            .step_by(step)
+            .flat_map(move |at| [Damage::Flip { at }, Damage::Clear { at }, Damage::Set { at }].map(|damage| (path.clone(), damage)))
+    };
+    let cases: Vec<Case> = files_of(&whole.sandbox.store()).into_iter().flat_map(each).collect();
+    sweep("every_byte_flipped_cleared_and_set", &whole, &cases, check_within);
 }
 
 #[test]
@@ -191,7 +276,7 @@ fn every_file_cut_or_grown() {
         cases.extend(lengths.into_iter().map(|bytes| (path.clone(), Damage::Cut { bytes })));
         cases.push((path, Damage::Append));
     }
-    sweep("every_file_cut_or_grown", &whole, &cases);
+    sweep("every_file_cut_or_grown", &whole, &cases, check);
 }
 
 #[test]
@@ -204,5 +289,5 @@ fn every_file_removed_swapped_or_put_back() {
         cases.extend(neighbours.map(|other| (path.clone(), Damage::SwapWith(other.clone()))));
     }
     cases.extend(files.iter().filter(|path| whole.older.join(path).is_file()).map(|path| (path.clone(), Damage::PutBack)));
-    sweep("every_file_removed_swapped_or_put_back", &whole, &cases);
+    sweep("every_file_removed_swapped_or_put_back", &whole, &cases, check);
 }
