@@ -81,7 +81,7 @@ impl Store {
         let strict = known != Known::Nothing;
         let mut found = Found { good: log_end.min(end), log_end, strict, indexed, ..Found::default() };
         let walked = self.steps(indexed.min(log_end), &mut |step| found.take(self, step));
-        self.forget_overlay();
+        self.forget_overlay(if strict { found.good } else { found.last_frame_end });
         walked?;
         if found.last_frame_end > found.good {
             // Frames of a push that has not ended were decoded. They may be cut, by whomever, and other frames will stand there.
@@ -156,7 +156,8 @@ impl Store {
         index.add(&self.tmp, &found.entries, found.good)
     }
 
-    /// Finds objects by reading all segments when the index has turned out to be wrong. `false` when that was done before.
+    /// Finds objects by reading all segments when the index has turned out to be wrong. `false` when that was done before. What stands
+    /// behind the last record is of a push that has not ended, and may be cut off any time: nobody may build upon it.
     pub(super) fn rescue_index(&self) -> StoreResult<bool> {
         if self.rescued.swap(true, Ordering::SeqCst) {
             return Ok(false);
@@ -165,7 +166,11 @@ impl Store {
         self.segments.forget_maps();
         self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let mut found = Found { log_end: Position { segment: u32::MAX, offset: 0 }, ..Found::default() };
-        self.steps(Position::default(), &mut |step| found.take(self, step))?;
+        let walked = self.steps(Position::default(), &mut |step| found.take(self, step));
+        // A last record that is damaged makes nothing unpublished of what the index was told.
+        let covered = self.index.read().unwrap_or_else(PoisonError::into_inner).covered();
+        self.forget_overlay(found.good.max(covered));
+        walked?;
         Ok(true)
     }
 
@@ -174,10 +179,11 @@ impl Store {
         self.overlay.write().unwrap_or_else(PoisonError::into_inner).extend(entries.iter().copied());
     }
 
-    fn forget_overlay(&self) {
-        if !self.rescued.load(Ordering::SeqCst) {
-            self.overlay.write().unwrap_or_else(PoisonError::into_inner).clear();
-        }
+    /// Keeps of the overlay what stands before `end`, as long as the index is wrong; else nothing.
+    fn forget_overlay(&self, end: Position) {
+        let is_needed = self.rescued.load(Ordering::SeqCst);
+        let stands_before_end = |location: &Location| Position { segment: location.segment(), offset: u64::from(location.offset()) } < end;
+        self.overlay.write().unwrap_or_else(PoisonError::into_inner).retain(|_, location| is_needed && stands_before_end(location));
     }
 
     /// Goes through all frames behind a position, in order.
