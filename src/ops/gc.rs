@@ -92,7 +92,7 @@ pub fn gc(workspace: &mut Workspace, options: &GcOptions, host: &dyn Host) -> Op
         match collect(workspace, &mut reach, &numbers, options, host) {
             Ok(Some(collected)) => outcome.dropped_objects += collected.dropped_objects,
             Ok(None) => outcome.was_busy = true,
-            Err(OpsError::Store(error)) if is_damage(&error) => outcome.damaged.push(format!("segment {}: {error}", numbers[0])),
+            Err(OpsError::Store(error)) if error.is_damage() => outcome.damaged.push(format!("segment {}: {error}", numbers[0])),
             Err(error) => return Err(error),
         }
     }
@@ -172,10 +172,6 @@ fn is_worth_it(segment: &SegmentUse, options: &GcOptions) -> bool {
 
 fn bytes_of(census: &[SegmentUse]) -> u64 {
     census.iter().map(|segment| segment.bytes).sum()
-}
-
-fn is_damage(error: &StoreError) -> bool {
-    matches!(error, StoreError::Missing { .. } | StoreError::Damaged { .. } | StoreError::Format(_) | StoreError::Codec(_))
 }
 
 fn cancelled_or(error: StoreError, host: &dyn Host) -> OpsError {

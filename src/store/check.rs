@@ -101,7 +101,8 @@ impl Store {
                     let start = u64::from(location.offset());
                     let range = start..start + frame.frame_bytes as u64;
                     let kind = frame.header.kind;
-                    let found = (kind != ObjectKind::Record).then(|| self.with_idle_reader(|reader| reader.ids_in(location)));
+                    let ids = || self.surely(&|| self.with_idle_reader(|reader| reader.ids_in(location)));
+                    let found = (kind != ObjectKind::Record).then(ids);
                     let holds = match &found {
                         None => FrameHolds::Record,
                         Some(Ok(ids)) => FrameHolds::Objects(&kind, ids),
@@ -128,7 +129,7 @@ impl Check {
     }
 
     fn take(&mut self, store: &Store, location: Location) {
-        let decoded = match store.with_idle_reader(|reader| reader.decode_whole(location)) {
+        let decoded = match store.surely(&|| store.with_idle_reader(|reader| reader.decode_whole(location))) {
             Ok(decoded) => decoded,
             Err(error) => return self.damage(location.segment(), u64::from(location.offset()), &error),
         };

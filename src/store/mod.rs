@@ -104,6 +104,13 @@ pub enum StoreError {
     Full,
 }
 
+impl StoreError {
+    /// Whether the store does not hold what it should, as far as it was looked for.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Missing { .. } | Self::Damaged { .. } | Self::Format(_) | Self::Codec(_))
+    }
+}
+
 /// The result of an operation of the store.
 pub type StoreResult<T> = Result<T, StoreError>;
 

@@ -225,9 +225,7 @@ impl<'s> Reader<'s> {
 
     /// The decoded frame of an object, or its chunk list, wherever it is.
     fn find(&mut self, kind: ObjectKind, id: &ObjectId) -> StoreResult<Verified> {
-        let may_be_elsewhere = |found: &StoreResult<Verified>| {
-            matches!(found, Err(StoreError::Missing { .. } | StoreError::Damaged { .. } | StoreError::Format(_) | StoreError::Codec(_)))
-        };
+        let may_be_elsewhere = |found: &StoreResult<Verified>| found.as_ref().is_err_and(StoreError::is_damage);
         let mut found = self.verified_frame(kind, id);
         // A collection may have moved it.
         if may_be_elsewhere(&found) && self.store.refresh()? {
@@ -259,22 +257,7 @@ impl<'s> Reader<'s> {
 
     fn verified_at(&mut self, kind: ObjectKind, id: &ObjectId, location: Location) -> StoreResult<Verified> {
         let decoded = self.decode(location)?;
-        if decoded.header.kind != kind {
-            return Err(damaged(kind, id, "its frame holds another kind of object"));
-        }
-        if decoded.header.content == Content::ChunkList {
-            let list = ChunkList::decode(&decoded.content)?;
-            return if list.whole == *id {
-                Ok(Verified::Chunks(list))
-            } else {
-                Err(damaged(kind, id, "its chunk list is that of another object"))
-            };
-        }
-        let range = decoded.header.member_range(location.member()).ok_or_else(|| damaged(kind, id, "its frame has fewer members"))?;
-        if ObjectId::of(kind, &decoded.content[range.clone()]) != *id {
-            return Err(damaged(kind, id, "its content has another id"));
-        }
-        Ok(Verified::Object(decoded, range))
+        hold_against(decoded, location.member(), kind, id)
     }
 
     /// Where an object is; its id is computed. For a chunked object, its list is what is looked at.
@@ -317,6 +300,9 @@ impl<'s> Reader<'s> {
         }
         // The frames from the one asked for down to one that stands alone or is at hand, and the member meant in each.
         let mut chain = vec![location];
+        // Where the index said that a base is. Against a wrong one anything would be decoded, and who does not know what should come out,
+        // as a check or a collection, would take it for the content.
+        let mut named: Vec<(Location, ObjectId)> = Vec::new();
         let mut decoded = loop {
             let last = chain[chain.len() - 1];
             let extent = if chain.len() == 1 { extent } else { Extent::Member(last.member()) };
@@ -326,14 +312,20 @@ impl<'s> Reader<'s> {
             if chain.len() > usize::from(DELTA_DEPTH_MAX) + 1 {
                 return Err(StoreError::Codec("a chain of deltas is too long"));
             }
-            match self.base_of(last)? {
-                Some(base) => chain.push(base),
+            match self.named_base(last)? {
+                Some((base, id)) => {
+                    chain.push(base);
+                    named.extend(id.map(|id| (base, id)));
+                }
                 None => break self.decode_frame(last, extent, None)?,
             }
         };
         while chain.len() > 1 {
             let base = chain[chain.len() - 1];
             chain.pop();
+            if let Some((_, id)) = named.pop_if(|(location, _)| *location == base) {
+                hold_against(decoded.clone(), base.member(), decoded.header.kind, &id)?;
+            }
             let range = decoded.header.member_range(base.member()).ok_or(StoreError::Codec("a delta's base has fewer members"))?;
             let place = chain[chain.len() - 1];
             decoded = self.decode_frame(place, Extent::Whole, Some(&decoded.content[range]))?;
@@ -355,13 +347,18 @@ impl<'s> Reader<'s> {
 
     /// Where the base of a frame's delta is; `None` for a frame that stands alone.
     pub(super) fn base_of(&mut self, location: Location) -> StoreResult<Option<Location>> {
+        Ok(self.named_base(location)?.map(|(base, _)| base))
+    }
+
+    /// The same with the base's id, if the frame names that.
+    fn named_base(&mut self, location: Location) -> StoreResult<Option<(Location, Option<ObjectId>)>> {
         let header = self.store.with_frame(location, |frame| Ok(frame.header))?;
         match header.coding {
             Coding::Raw | Coding::Zstd => Ok(None),
-            Coding::Delta { base: Base::Far(id), depth } => self.far_base(header.kind, &id, depth).map(Some),
+            Coding::Delta { base: Base::Far(id), depth } => Ok(Some((self.far_base(header.kind, &id, depth)?, Some(id)))),
             Coding::Delta { base: Base::Near { distance, member }, .. } => u64::from(location.offset())
                 .checked_sub(distance)
-                .map(|offset| Some(Location::new(location.segment(), offset as u32, member)))
+                .map(|offset| Some((Location::new(location.segment(), offset as u32, member), None)))
                 .ok_or(StoreError::Codec("a delta's base lies before its segment")),
         }
     }
@@ -417,6 +414,23 @@ enum Verified {
 
 fn place_of(location: Location) -> FramePlace {
     Location::new(location.segment(), location.offset(), 0)
+}
+
+/// Whether a decoded frame has an object of this id, computed from what it holds.
+fn hold_against(decoded: Decoded, member: u16, kind: ObjectKind, id: &ObjectId) -> StoreResult<Verified> {
+    if decoded.header.kind != kind {
+        return Err(damaged(kind, id, "its frame holds another kind of object"));
+    }
+    if decoded.header.content == Content::ChunkList {
+        let list = ChunkList::decode(&decoded.content)?;
+        let is_it = list.whole == *id;
+        return if is_it { Ok(Verified::Chunks(list)) } else { Err(damaged(kind, id, "its chunk list is that of another object")) };
+    }
+    let range = decoded.header.member_range(member).ok_or_else(|| damaged(kind, id, "its frame has fewer members"))?;
+    if ObjectId::of(kind, &decoded.content[range.clone()]) != *id {
+        return Err(damaged(kind, id, "its content has another id"));
+    }
+    Ok(Verified::Object(decoded, range))
 }
 
 fn damaged(kind: ObjectKind, id: &ObjectId, why: &str) -> StoreError {

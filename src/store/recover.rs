@@ -174,6 +174,14 @@ impl Store {
         Ok(true)
     }
 
+    /// What some work gives that reads the store; once more if the index may be why it fails.
+    pub(super) fn surely<T>(&self, work: &dyn Fn() -> StoreResult<T>) -> StoreResult<T> {
+        match work() {
+            Err(error) if error.is_damage() && self.rescue_index()? => work(),
+            done => done,
+        }
+    }
+
     /// Entries that are found on the way are needed on the way: deltas name bases in other segments by their ids.
     fn overlay(&self, entries: &[(ObjectId, Location)]) {
         self.overlay.write().unwrap_or_else(PoisonError::into_inner).extend(entries.iter().copied());

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 mod collecting;
 mod follow;
 mod simulation;
+mod wrong_index;
 
 struct TestStore {
     folder: tempfile::TempDir,

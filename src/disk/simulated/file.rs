@@ -112,6 +112,27 @@ impl File {
         }
     }
 
+    /// A byte turns over, a sector becomes zeros, or the end goes: on the disk and for everybody who reads.
+    pub fn rot(&mut self, random: &mut Random) {
+        if self.content.is_empty() {
+            return;
+        }
+        let at = random.below(self.content.len());
+        match random.below(3) {
+            0 => {
+                let byte = self.content[at] ^ 1 << random.below(8);
+                self.write(at, &[byte]);
+            }
+            1 => {
+                let sector = at / SECTOR_BYTES * SECTOR_BYTES;
+                let bytes = SECTOR_BYTES.min(self.content.len() - sector);
+                self.write(sector, &vec![0; bytes]);
+            }
+            _ => self.truncate(at),
+        }
+        self.sync();
+    }
+
     /// The file as it is found afterwards.
     pub fn lose_power(&mut self, left: Left, random: &mut Random) {
         let pending = std::mem::take(&mut self.pending);

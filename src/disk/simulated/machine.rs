@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rustix::io::Errno;
 
-use super::names::{Files, Inode};
+use super::names::{Files, Inode, ROOT};
 use super::random::Random;
 
 /// The most threads that run processes one after the other.
@@ -227,6 +227,22 @@ impl Machine {
 
     pub fn tell(&self, line: &dyn Fn() -> String) {
         self.state().tell(line);
+    }
+
+    /// Some file of a folder rots, if there is one.
+    pub fn rot(&self, folder: &[&str]) {
+        let state = &mut *self.state();
+        let found = folder.iter().try_fold(ROOT, |folder, name| state.files.find(folder, name));
+        let Ok(names) = found.and_then(|folder| state.files.names(folder)) else { return };
+        let files: Vec<(String, Inode)> = names.iter().map(|(name, inode)| (name.clone(), *inode)).collect();
+        if files.is_empty() {
+            return;
+        }
+        let (name, inode) = state.random.one_of(&files).clone();
+        if let Ok(file) = state.files.file(inode) {
+            file.rot(&mut state.random);
+        }
+        state.tell(&|| format!("{name} rots"));
     }
 
     /// A number below `bound`. Only for who has the turn.

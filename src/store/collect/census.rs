@@ -45,14 +45,19 @@ impl Store {
                 }
             })?;
         }
-        let mut reader = self.reader();
         for location in lists {
-            let list = ChunkList::decode(&reader.decode_whole(location)?.content)?;
+            let list = self.chunk_list_at(location)?;
             if live.contains(&list.whole) {
                 list.chunks.iter().for_each(|chunk| _ = live.insert(&chunk.id));
             }
         }
         Ok(())
+    }
+
+    /// The chunk list that a frame holds.
+    pub(super) fn chunk_list_at(&self, location: Location) -> StoreResult<ChunkList> {
+        let decoded = self.surely(&|| self.with_idle_reader(|reader| reader.decode_whole(location)))?;
+        Ok(ChunkList::decode(&decoded.content)?)
     }
 
     /// The objects against which deltas in other segments than these are made: they must stay as long as those deltas do, whether

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::PoisonError;
 
-use crate::format::chunk_list::ChunkList;
 use crate::format::frame::{Content, FrameHeader};
 use crate::format::index::IdPrefix;
 use crate::id::{ObjectId, ObjectKind};
@@ -68,9 +67,8 @@ impl Store {
                 *costs.bytes.entry(prefix).or_default() += shares.remove(&Location::from_number(number)).unwrap_or(0);
             }
         }
-        let mut reader = self.reader();
         for location in lists {
-            let list = ChunkList::decode(&reader.decode_whole(location)?.content)?;
+            let list = self.chunk_list_at(location)?;
             costs.chunks.insert(IdPrefix::of(&list.whole), list.chunks.iter().map(|chunk| IdPrefix::of(&chunk.id)).collect());
         }
         Ok(costs)

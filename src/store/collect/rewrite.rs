@@ -82,6 +82,10 @@ impl Store {
     /// # Durability
     /// The new segment is durable and has no name yet.
     pub fn rewrite(&self, inputs: &[u32], live: &LiveSet, effort: Effort, cancel: &AtomicBool) -> StoreResult<Rewritten> {
+        self.surely(&|| self.write_anew(inputs, live, effort, cancel))
+    }
+
+    fn write_anew(&self, inputs: &[u32], live: &LiveSet, effort: Effort, cancel: &AtomicBool) -> StoreResult<Rewritten> {
         let old = OldFrames::read(self, inputs, live, cancel)?;
         let header = new_header(&self.tmp);
         let mut file = self.tmp.temp_file()?;

@@ -128,7 +128,8 @@ fn look_through(world: &World, process: &Process) -> Step<()> {
 fn act(world: &World, process: &Process) -> Step<()> {
     let session = Session::open(world, process)?;
     for _ in 0..1 + world.machine.below(2) {
-        match world.machine.below(16) {
+        match world.machine.below(17) {
+            16 => world.machine.rot(&["store", "index"]),
             0..=7 => push(&session)?,
             8 => import(&session)?,
             9 => drop_one(&session)?,
