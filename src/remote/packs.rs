@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use super::{Remote, RemoteError, RemoteResult, Stored};
+use super::{Remote, RemoteError, RemoteResult};
 use crate::disk::{Dir, TempFile};
 use crate::format::catalog::Catalog;
 use crate::format::pack::pack_id;
@@ -12,15 +12,13 @@ use crate::format::remote::PackRef;
 use crate::limits::{PACK_GAP_BYTES, PACK_LOOK_FIRST_BYTES, REMOTE_TRANSFERS};
 
 impl Remote {
-    /// Sends a pack. One that an interrupted sync has sent since `fresh_since_ms` is not sent again, if it is of a size that makes
-    /// looking worth a request; an older one may be about to be collected.
-    pub fn put_pack(&self, bytes: Vec<u8>, objects: u64, fresh_since_ms: i64) -> RemoteResult<PackRef> {
+    /// Sends a pack. Where an interrupted sync may have sent the same, with the same stamp, that is looked for, if it is of a size that
+    /// makes looking worth a request.
+    pub fn put_pack(&self, bytes: Vec<u8>, objects: u64, may_be_there: bool) -> RemoteResult<PackRef> {
         let pack = PackRef { id: pack_id(&bytes), bytes: bytes.len() as u64, objects };
         let key = key_of(&pack);
-        let length = self.bucket.stored_bytes(pack.bytes);
-        let is_fresh = |stored: Stored| stored.bytes == length && stored.written_ms >= fresh_since_ms;
-        let is_there = bytes.len() >= PACK_LOOK_FIRST_BYTES && self.bucket.look(&key)?.is_some_and(is_fresh);
-        if !is_there {
+        let looks = may_be_there && bytes.len() >= PACK_LOOK_FIRST_BYTES;
+        if !looks || self.bucket.size(&key)? != Some(self.bucket.stored_bytes(pack.bytes)) {
             self.bucket.put(&key, bytes)?;
         }
         Ok(pack)

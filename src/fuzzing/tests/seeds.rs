@@ -35,8 +35,8 @@ pub(super) fn all() -> BTreeMap<&'static str, Seeds> {
         ("index_tail", index_tails()),
         ("journal", vec![journals::sample().encode(), Journal { left_alone: Vec::new(), ..journals::sample() }.encode()]),
         ("log_head", log_heads()),
-        ("pack", vec![PackBuilder::default().finish(), golden_pack()]),
-        ("pack_taken_in", vec![PackBuilder::default().finish(), golden_pack()]),
+        ("pack", vec![PackBuilder::new(Default::default()).finish(), golden_pack()]),
+        ("pack_taken_in", vec![PackBuilder::new(Default::default()).finish(), golden_pack()]),
         ("patch", patches()),
         ("path", lines(PATHS)),
         ("payload", payloads()),
@@ -203,7 +203,7 @@ fn golden_pack() -> Vec<u8> {
     let whole = store.check(&mut |_| true).unwrap().whole;
     let mut wanted: Vec<(ObjectKind, ObjectId)> = whole.into_iter().filter(|(kind, _)| *kind != ObjectKind::Record).collect();
     wanted.sort_unstable_by_key(|(kind, id)| (*kind as u8, *id));
-    let mut packer = crate::store::Packer::new(&store, wanted.iter().copied().collect(), &|_| false).unwrap();
+    let mut packer = crate::store::Packer::new(&store, wanted.iter().copied().collect(), &|_| false, Default::default()).unwrap();
     for (kind, id) in &wanted {
         assert!(packer.add(*kind, id).unwrap().is_none(), "they fit into one");
     }

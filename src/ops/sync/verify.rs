@@ -120,7 +120,7 @@ impl<'a> Checking<'a> {
         for catalog in self.catalogs.clone() {
             refuse_cancelled(self.host)?;
             match self.remote.get_catalog(&catalog) {
-                Ok(Catalog { packs, frames }) => {
+                Ok(Catalog { packs, frames, .. }) => {
                     self.ids.extend(frames.into_iter().flat_map(|CatalogFrame { frame, .. }| with_kind(frame)));
                     self.packs.extend(packs);
                 }

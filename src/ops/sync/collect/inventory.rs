@@ -88,7 +88,7 @@ impl Inventory {
     fn read_catalogs(&mut self, remote: &Remote, host: &dyn Host) -> OpsResult<()> {
         for catalog in self.catalogs.clone() {
             refuse_cancelled(host)?;
-            let Catalog { packs, frames } = remote.get_catalog(&catalog)?;
+            let Catalog { packs, frames, .. } = remote.get_catalog(&catalog)?;
             let mut listed: Vec<(PackRef, Vec<CatalogFrame>)> = packs.into_iter().map(|pack| (pack, Vec::new())).collect();
             for frame in frames {
                 let Some((pack, frames)) = listed.get_mut(frame.pack as usize) else { continue };
