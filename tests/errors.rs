@@ -19,7 +19,7 @@ use lua_store::ops::{self, Host, OpsError, PushOptions, QuietHost, VerifyOptions
 use rustix::fs::{FileType, Mode, mknodat};
 
 /// Variants that no test brings about.
-const UNTESTED: [(&str, &str); 22] = [
+const UNTESTED: [(&str, &str); 21] = [
     ("BuildError::CacheDamaged", "the cache must be damaged between two looks at it, while it is mapped"),
     ("CheckoutError::Tree", "a tree that is damaged between two looks at it: comparing the trees reads them before"),
     ("FormatError::OverLimit", "stands in every decoder; what is over a limit is refused by `is_err` in the tests of each"),
@@ -36,7 +36,6 @@ const UNTESTED: [(&str, &str); 22] = [
     ("RemoteError::Denied", "the servers of the tests take any credentials, or are not there"),
     ("RemoteError::Encrypted", "settings that say so are not agreed to, so nobody gets that far"),
     ("RemoteError::KeyDerivation", "a machine without 64 MiB of memory"),
-    ("RemoteError::Lacking", "by `sync_forged`, which sees that nothing is taken in and not why"),
     ("RemoteError::NotBuilt", "a program without the feature `remote`; the tests are built with it"),
     ("ScanError::Exhausted", "by limits in `full_disk`, which see that it is refused and not why"),
     ("StoreError::Full", "a million segments"),

@@ -356,6 +356,8 @@ fn evil_remotes_change_nothing_here() {
                 here.check_verify().unwrap_or_else(|error| panic!("{within:?} {what}: {error}"));
             } else {
                 refused += 1;
+                let expected = if what == "made a directory" { exit::ERROR } else { exit::DAMAGED };
+                assert_eq!(run.code, expected, "{within:?} {what}: {run}");
                 before.assert_same(&picture(&here), &format!("{within:?} {what}: {run}"));
             }
         }

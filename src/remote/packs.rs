@@ -6,10 +6,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::{Remote, RemoteError, RemoteResult};
 use crate::disk::{Dir, TempFile};
-use crate::format::catalog::Catalog;
-use crate::format::pack::pack_id;
+use crate::format::catalog::{Catalog, frames_of_pack};
+use crate::format::pack::{PackFrame, pack_id};
 use crate::format::remote::PackRef;
+use crate::format::summary::decode_bundle;
+use crate::id::ObjectId;
 use crate::limits::{PACK_GAP_BYTES, PACK_LOOK_FIRST_BYTES, REMOTE_TRANSFERS};
+
+/// Frames of a pack, and what each of them is a delta against.
+pub type Frames = Vec<(PackFrame, Option<ObjectId>)>;
 
 impl Remote {
     /// Sends a pack. Where an interrupted sync may have sent the same, with the same stamp, that is looked for, if it is of a size that
@@ -35,6 +40,26 @@ impl Remote {
             return Err(RemoteError::Damaged { key, why: "it is not what its name says".to_owned() });
         }
         Ok(bytes)
+    }
+
+    /// A pack as a whole, with its frames and what each of them is a delta against. What is in the frames is not looked at.
+    ///
+    /// # Errors
+    /// As [`Remote::get_whole`].
+    pub fn get_frames(&self, pack: &PackRef) -> RemoteResult<(Vec<u8>, Frames)> {
+        let bytes = self.get_whole(pack)?;
+        let frames = frames_of_pack(&bytes).map_err(|error| RemoteError::format(&key_of(pack), &error))?;
+        Ok((bytes, frames))
+    }
+
+    /// The entries in a bundle, as many as it should have.
+    pub fn get_bundle(&self, bundle: &PackRef) -> RemoteResult<Vec<Vec<u8>>> {
+        let key = key_of(bundle);
+        let entries = decode_bundle(&self.get_whole(bundle)?).map_err(|error| RemoteError::format(&key, &error))?;
+        if entries.len() as u64 != bundle.objects {
+            return Err(RemoteError::Damaged { key, why: "it has another number of entries".to_owned() });
+        }
+        Ok(entries)
     }
 
     /// A catalog.
@@ -121,6 +146,6 @@ fn joined(ranges: &[Range<u64>], gap_bytes: u64) -> Vec<Range<usize>> {
     groups
 }
 
-pub(super) fn key_of(pack: &PackRef) -> String {
+fn key_of(pack: &PackRef) -> String {
     format!("packs/{}", pack.id)
 }

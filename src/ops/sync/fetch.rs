@@ -13,7 +13,7 @@ use super::remotes::Open;
 use super::state::{self, Remotes};
 use super::take_in::{of_remote, refuse_cancelled};
 use crate::disk::TempFile;
-use crate::format::catalog::{Catalog, CatalogFrame, frames_of_pack};
+use crate::format::catalog::{Catalog, CatalogFrame};
 use crate::format::record::{RecordBody, VersionNumber};
 use crate::format::remote::PackRef;
 use crate::id::{ObjectId, ObjectKind};
@@ -22,7 +22,7 @@ use crate::ops::reach::purged_by;
 use crate::ops::select::PathSelection;
 use crate::ops::{Host, OpsError, OpsResult, Phase, RemoteAccess, Workspace};
 use crate::remote::{Remote, RemoteError, RemoteResult, Seen};
-use crate::store::{Incoming, StoreError};
+use crate::store::Incoming;
 use crate::tree::{OwnedNode, walk};
 
 /// Which contents are wanted.
@@ -161,7 +161,7 @@ pub fn everything(remote: &Remote, host: &dyn Host) -> OpsResult<Catalog> {
         }
         for pack in &entry.packs {
             refuse_cancelled(host)?;
-            let frames = frames_of_pack(&remote.get_whole(pack)?).map_err(StoreError::from)?;
+            let (_, frames) = remote.get_frames(pack)?;
             frames.into_iter().for_each(|(frame, base)| absent.push(*pack, frame, base));
         }
     }

@@ -101,7 +101,7 @@ impl Open {
     /// The storage of a remote that is known, as it is. Costs no request.
     pub fn reach(remotes: &Remotes, name: &str, state: &RemoteState, access: &RemoteAccess) -> OpsResult<(Box<dyn Bucket>, RepositoryId)> {
         require(access, state)?;
-        let bucket = Address::parse(&state.url, Path::new("/"))?.open(&access.environment, false)?;
+        let bucket = Address::parse(&state.url, Path::new("/"))?.open(&access.environment, false).map_err(|error| gone(error, state))?;
         let bucket = match access.pace {
             Some(pace) => Box::new(Paced::new(bucket, pace)),
             None => bucket,
@@ -185,6 +185,16 @@ fn joined_or_begun(
         (Some(_), _) => Ok((there, Some(keys::key_of(access, address.as_str(), there.repository, bucket)?), false)),
         (None, _) if encrypts => Err(RemoteError::NotEncrypted.into()),
         (None, _) => Ok((there, None, false)),
+    }
+}
+
+/// A folder that was there when the remote was added is not empty but away.
+fn gone(error: RemoteError, state: &RemoteState) -> RemoteError {
+    match error {
+        RemoteError::Empty => {
+            RemoteError::Unreachable { action: "open", key: state.url.clone(), why: "the folder is not there; is it mounted?".to_owned() }
+        }
+        error => error,
     }
 }
 

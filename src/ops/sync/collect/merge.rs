@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Use;
-use super::inventory::{Inventory, get_all};
+use super::inventory::Inventory;
 use crate::format::catalog::{Catalog, CatalogFrame, frames_of_pack};
 use crate::format::frame::{Content, Frame};
 use crate::format::pack::{PackBuilder, PackFrame};
@@ -13,6 +13,7 @@ use crate::id::{ObjectId, ObjectKind};
 use crate::limits::{CATALOG_OBJECTS_MAX, PACK_BYTES_TARGET, PACK_MERGE_BYTES, PACK_OBJECTS_MAX};
 use crate::ops::sync::attempt::Attempt;
 use crate::ops::sync::fetch::take_contents;
+use crate::ops::sync::refuse_cancelled;
 use crate::ops::{Host, OpsResult, Workspace};
 use crate::remote::Remote;
 use crate::store::{Incoming, Packer};
@@ -151,7 +152,8 @@ pub fn merge(
             continue;
         }
         let at = spool.bytes();
-        get_all(remote, std::slice::from_ref(pack), host)?.iter().try_for_each(|bytes| spool.write(bytes))?;
+        refuse_cancelled(host)?;
+        spool.write(&remote.get_whole(pack)?)?;
         copied.extend(frames.iter().map(|CatalogFrame { frame, base, .. }| Copied {
             offset: at + u64::from(frame.offset),
             frame: frame.clone(),
@@ -296,7 +298,7 @@ impl<'a> MergeWriter<'a> {
     }
 
     fn put_bytes(&self, bytes: Vec<u8>, objects: u64) -> OpsResult<PackRef> {
-        crate::ops::sync::refuse_cancelled(self.host)?;
+        refuse_cancelled(self.host)?;
         Ok(self.remote.put_pack(bytes, objects, self.attempt.is_resumed())?)
     }
 

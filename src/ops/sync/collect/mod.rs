@@ -149,8 +149,7 @@ fn bundles(remote: &Remote, inventory: &Inventory, attempt: &Attempt) -> OpsResu
     let (mut bundles, mut entries, mut bytes) = (old[..kept].to_vec(), Vec::new(), 0);
     let mut open = Vec::new();
     for bundle in &old[kept..] {
-        let found = crate::format::summary::decode_bundle(&remote.get_whole(bundle)?);
-        open.extend(found.map_err(|error| RemoteError::format("packs", &error))?);
+        open.extend(remote.get_bundle(bundle)?);
     }
     for entry in open.into_iter().chain(inventory.entries.iter().cloned()) {
         bytes += entry.len();

@@ -9,7 +9,6 @@
 use std::collections::HashSet;
 
 use super::RemoteGcOptions;
-use crate::format::catalog::frames_of_pack;
 use crate::format::remote::PackRef;
 use crate::id::ObjectId;
 use crate::ops::sync::refuse_cancelled;
@@ -120,9 +119,9 @@ impl<'a> Named<'a> {
     }
 
     fn holds_purged(&self, pack: &PackRef) -> OpsResult<bool> {
-        match self.remote.get_whole(pack) {
+        match self.remote.get_frames(pack) {
             Err(RemoteError::Missing { .. }) => Ok(false),
-            bytes => Ok(frames_of_pack(&bytes?)?.iter().any(|(frame, _)| frame.ids.iter().any(|id| self.purged.contains(id)))),
+            found => Ok(found?.1.iter().any(|(frame, _)| frame.ids.iter().any(|id| self.purged.contains(id)))),
         }
     }
 }
