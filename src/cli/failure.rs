@@ -171,9 +171,11 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::RemoteNotAgreed { .. } => {
             says(Usage, "remote_not_agreed", "if you trust it with this history: `{lua} remote check --agree`")
         }
-        OpsError::RemotesDisagree { .. } => {
-            says(Failed, "remotes_disagree", "nothing was changed; use one of them only: `{lua} remote remove NAME` forgets the other")
-        }
+        OpsError::RemotesDisagree { .. } => says(
+            Failed,
+            "remotes_disagree",
+            "nothing was changed; `{lua} remote remove NAME` forgets the one that others do not use: it can begin anew at an empty place",
+        ),
         OpsError::OnlyThere { .. } => says(Failed, "only_there", "`{lua} fetch --all` first, or insist with --force"),
         OpsError::NotHere { .. } => {
             says(Failed, "not_here", "`{lua} fetch N` brings the contents of a version, `{lua} fetch --all` everything")

@@ -1,6 +1,7 @@
 //! A directory for tests, the requests to which go as a script says.
 
 use std::ops::Range;
+use std::sync::Mutex;
 
 pub use super::directory::Directory;
 use super::{Bucket, Creation, RemoteError, RemoteResult, Stored};
@@ -31,6 +32,16 @@ impl Scripted {
     /// The requests to a directory go as the script says.
     pub fn new(bucket: Directory, script: impl Fn(&str, &str) -> Fate + Send + Sync + 'static) -> Self {
         Self { bucket, script: Box::new(script) }
+    }
+
+    /// Something is done right before the first request that begins so.
+    pub fn once(bucket: Directory, verb: &'static str, prefix: &'static str, done: impl FnOnce() + Send + 'static) -> Self {
+        let done = Mutex::new(Some(done));
+        Self::new(bucket, move |asked, key| {
+            let done = (asked == verb && key.starts_with(prefix)).then(|| done.lock().unwrap().take()).flatten();
+            done.into_iter().for_each(|done| done());
+            Fate::Answered
+        })
     }
 
     fn ask<T>(&self, verb: &str, key: &str, request: impl Fn() -> RemoteResult<T>) -> RemoteResult<T> {

@@ -308,3 +308,15 @@ fn packs_that_are_not_what_their_names_say_are_refused() {
     directory(&folder).create(&key, b"the bytes of a pick").unwrap();
     assert!(matches!(remote.get_pack(&pack, &tmp), Err(RemoteError::Damaged { .. })));
 }
+
+#[test]
+fn of_two_who_change_a_passphrase_at_once_one_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let passphrase = |text: &str| Passphrase::new(text.as_bytes().to_vec());
+    let (format, key) = key_below(&directory(&folder), Remote::new_format(), &passphrase("first")).unwrap();
+    let (other, key_of_other) = (directory(&folder), key.clone());
+    let faster = move || assert_eq!(change_key(&other, &format, &key_of_other, &passphrase("theirs")).unwrap(), 2);
+    let bucket = testing::Scripted::once(directory(&folder), "create", "keys/", faster);
+    assert!(matches!(change_key(&bucket, &format, &key, &passphrase("ours")), Err(RemoteError::Contended { .. })));
+    assert!(unlock(&directory(&folder), &format, &passphrase("theirs")).is_ok());
+}

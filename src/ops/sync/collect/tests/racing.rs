@@ -2,7 +2,6 @@
 //! nothing, so it may go; whoever sends the same contents again meanwhile must not come to name what goes.
 
 use std::fs;
-use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use super::*;
@@ -47,19 +46,6 @@ fn grow_old(far: &Path, before: &HashSet<std::path::PathBuf>) -> usize {
 
 fn reached(workspace: &Workspace, bucket: impl Bucket + 'static) -> Remote {
     Remote::known(Box::new(bucket), remote_list(workspace).unwrap()[0].repository.parse().unwrap())
-}
-
-/// A storage where something is done when a pack is about to be removed for the first time.
-fn with_first_removal(far: &Path, done: impl FnOnce() + Send + 'static) -> Scripted {
-    let done = Mutex::new(Some(done));
-    let script = move |verb: &str, key: &str| {
-        if verb == "remove" && key.starts_with("packs/") {
-            let done = done.lock().unwrap().take();
-            done.into_iter().for_each(|done| done());
-        }
-        Fate::Answered
-    };
-    Scripted::new(directory(far), script)
 }
 
 /// Removes what nothing names, as a collection does at its end.
@@ -121,7 +107,7 @@ fn what_is_sent_again_while_it_is_removed_is_not_lost() {
             let outcome = sync(&mut theirs, &SyncOptions::default(), &access, &QuietHost::default()).unwrap();
             assert_eq!(outcome.sent, 1);
         };
-        let removed = remove_unnamed(&reached(&ours, with_first_removal(&far, sync_again)));
+        let removed = remove_unnamed(&reached(&ours, Scripted::once(directory(&far), "remove", "packs/", sync_again)));
         assert_eq!(removed.0, 1, "what was left goes");
         assert_whole(&far, VERSIONS + 1, "a sync beside a collection");
     }
@@ -146,7 +132,25 @@ fn what_is_merged_again_while_it_is_removed_is_not_lost() {
         let remote = reached(&theirs, directory(&far_again));
         assert!(collect(&mut theirs, &remote, VERSIONS, &options, &QuietHost::default()).unwrap().summarized);
     };
-    let removed = remove_unnamed(&reached(&ours, with_first_removal(&far, collect_again)));
+    let removed = remove_unnamed(&reached(&ours, Scripted::once(directory(&far), "remove", "packs/", collect_again)));
     assert_eq!(removed.0, left as u64, "what was left goes");
     assert_whole(&far, VERSIONS, "a collection beside another");
+}
+
+#[test]
+fn of_two_collections_at_once_one_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut ours = shared(folder.path());
+    let far = folder.path().join("far");
+    let (mut theirs, _) = another_machine(folder.path());
+    let options = RemoteGcOptions { grace_ms: REMOTE_GRACE_MS, ..RemoteGcOptions::default() };
+    let (far_of_theirs, options_of_theirs) = (far.clone(), options.clone());
+    let faster = move || {
+        let remote = reached(&theirs, directory(&far_of_theirs));
+        assert!(collect(&mut theirs, &remote, VERSIONS, &options_of_theirs, &QuietHost::default()).unwrap().summarized);
+    };
+    let remote = reached(&ours, Scripted::once(directory(&far), "create", "summaries/", faster));
+    let collected = collect(&mut ours, &remote, VERSIONS, &options, &QuietHost::default());
+    assert!(matches!(collected, Err(crate::ops::OpsError::Remote(RemoteError::Collected))), "{collected:?}");
+    assert_whole(&far, VERSIONS, "two collections at once");
 }
