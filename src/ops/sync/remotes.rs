@@ -79,8 +79,8 @@ pub(super) struct Open {
 }
 
 impl Open {
-    /// Reaches a remote that is known: the one of this name, the only one, or the one with the usual name. Costs no request, unless what
-    /// opens an encrypted one was given.
+    /// Reaches a remote that is known: the one of this name, the only one, or the one with the usual name. Costs no request, unless the key
+    /// of an encrypted one is not kept on this machine.
     ///
     /// # Errors
     /// [`OpsError::RemoteNotAgreed`], [`RemoteError::KeyNeeded`].
@@ -91,7 +91,7 @@ impl Open {
         if !state.encrypted {
             return Ok(Self { name, state, remote: Remote::known(bucket, repository) });
         }
-        let key = keys::key_of(access, &state.url, repository, &*bucket)?;
+        let key = keys::usual_key(access, &state.url, repository, &*bucket)?;
         if access.keeps_key {
             keys::keep(access, repository, &key)?;
         }
