@@ -169,3 +169,23 @@ fn what_is_damaged_at_a_remote_is_said_to_be() {
         assert_eq!(run.value()["error"]["code"], code, "{run}");
     }
 }
+
+/// A long list of what is not here costs nobody anything who needs nothing of it.
+#[test]
+fn what_is_not_here_is_looked_up_only_where_something_is_missing() {
+    let (far, _) = shared();
+    let other = far.clone();
+    let newest = VERSIONS.to_string();
+    std::fs::write(other.store().join("remotes/origin.absent"), "nobody reads this").unwrap();
+    other.write("note", "my own");
+    other.push();
+    let mine = (VERSIONS + 1).to_string();
+    for command in
+        [&["cat", &format!("{newest}:note")][..], &["diff", &newest, &mine], &["rollback", &newest, "--force"], &["fetch", &mine]]
+    {
+        other.lua(command).expect(exit::OK);
+    }
+    assert_eq!(other.json(&["sync"])["sent"], 2);
+    let run = other.lua_json(&["cat", "2:folder/1"]).expect(exit::ERROR);
+    assert!(run.value()["error"]["message"].as_str().unwrap_or_default().contains("origin.absent"), "{run}");
+}

@@ -49,7 +49,7 @@ pub fn send(
     }
     let _pin = workspace.store.pin()?;
     let (parts, base) = parts_of(workspace, &own)?;
-    let absent = Absent::of_remote(remotes, name)?;
+    let absent = absent_of(workspace, &parts, remotes, name)?;
     let purged = workspace.log.purges()?.into_iter().flat_map(|(_, purge)| purge.contents).collect();
     let attempt = state.begin_attempt(host.now_ms());
     // What is little is sent again as fast as it is looked for.
@@ -77,6 +77,16 @@ pub fn send(
         rest = later;
     }
     Ok(Sent { is_all: true, ..sent })
+}
+
+/// What is at the remote and not here, if any of these contents are not here.
+fn absent_of(workspace: &Workspace, parts: &Parts<'_>, remotes: &Remotes, name: &str) -> OpsResult<Absent> {
+    for part in parts.found.iter().filter(|part| part.kind == ObjectKind::Blob) {
+        if !workspace.store.seems_to_contain(&part.id)? {
+            return Absent::of_remote(remotes, name);
+        }
+    }
+    Ok(Absent::default())
 }
 
 /// This machine's records behind the last that is shared, without those that are its own business.
