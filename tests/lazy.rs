@@ -173,7 +173,7 @@ fn what_is_damaged_at_a_remote_is_said_to_be() {
 /// A long list of what is not here costs nobody anything who needs nothing of it.
 #[test]
 fn what_is_not_here_is_looked_up_only_where_something_is_missing() {
-    let (far, _) = shared();
+    let (far, one) = shared();
     let other = far.clone();
     let newest = VERSIONS.to_string();
     std::fs::write(other.store().join("remotes/origin.absent"), "nobody reads this").unwrap();
@@ -185,7 +185,19 @@ fn what_is_not_here_is_looked_up_only_where_something_is_missing() {
     {
         other.lua(command).expect(exit::OK);
     }
-    assert_eq!(other.json(&["sync"])["sent"], 2);
+    one.write("note", "of another machine");
+    one.push();
+    one.json(&["sync"]);
+    let synced = other.json(&["sync"]);
+    assert_eq!((&synced["received"], &synced["sent"]), (&1.into(), &2.into()), "{synced}");
     let run = other.lua_json(&["cat", "2:folder/1"]).expect(exit::ERROR);
     assert!(run.value()["error"]["message"].as_str().unwrap_or_default().contains("origin.absent"), "{run}");
+    // Nor is it replaced by one that lacks what was in it.
+    one.json(&["sync"]);
+    one.write("large", Random::new(6).bytes(1_300_000));
+    one.push();
+    one.json(&["sync"]);
+    let run = other.lua_json(&["sync"]).expect(exit::ERROR);
+    assert_eq!(run.value()["error"]["code"], "settings", "{run}");
+    assert_eq!(std::fs::read(other.store().join("remotes/origin.absent")).unwrap(), b"nobody reads this");
 }
