@@ -133,8 +133,12 @@ pub const BUNDLE_BYTES_TARGET: usize = 8 << 20;
 pub const FETCH_BYTES: u64 = 256 << 20;
 /// Largest file that says which contents have not been fetched, in bytes.
 pub const ABSENT_BYTES_MAX: u64 = 4 << 30;
-/// How long what nothing names stays in a remote, in milliseconds: a sync may be about to name it. One that takes half as long begins anew.
+/// How long what nothing names stays in a remote, in milliseconds: a sync may be about to name it.
 pub const REMOTE_GRACE_MS: i64 = 7 * 24 * 3600 * 1000;
+/// How long after it began an interrupted sending is gone on with, in milliseconds; later all is sent anew.
+pub const REMOTE_RESUME_MS: i64 = REMOTE_GRACE_MS / 2;
+/// How long a sending may take until it is named, in milliseconds, so that nothing of it can be collected by then.
+pub const REMOTE_SENDING_MS: i64 = REMOTE_GRACE_MS / 4 * 3;
 /// Packs of less than so many bytes are merged when a remote is collected.
 pub const PACK_MERGE_BYTES: u64 = 4 << 20;
 /// Most objects of one pack.

@@ -114,3 +114,90 @@ fn what_was_fetched_and_is_lost_is_damage() {
     std::fs::write(&newest, bytes).unwrap();
     other.lua(&["verify"]).expect(exit::DAMAGED);
 }
+
+type Change = fn(&mut Vec<u8>);
+
+fn packs(far: &Far) -> impl Iterator<Item = std::path::PathBuf> {
+    far.objects().into_iter().filter(|path| path.parent().is_some_and(|folder| folder.ends_with("packs")))
+}
+
+fn change_packs(far: &Far, change: Change) {
+    for path in packs(far) {
+        let mut bytes = std::fs::read(&path).unwrap();
+        change(&mut bytes);
+        std::fs::write(&path, bytes).unwrap();
+    }
+}
+
+#[test]
+fn what_is_damaged_at_a_remote_is_said_to_be() {
+    let (far, one) = shared();
+    let other = far.clone();
+    let good = Far::new();
+    common::files::copy_tree(&far.path(), &good.path());
+    let restore = || {
+        common::files::remove(&far.path());
+        common::files::copy_tree(&good.path(), &far.path());
+    };
+    let changes: [(&str, Change); 3] = [
+        ("a bit in everything", |bytes| bytes.iter_mut().step_by(500).for_each(|byte| *byte ^= 1)),
+        ("cut", |bytes| bytes.truncate(bytes.len() / 3)),
+        ("empty", Vec::clear),
+    ];
+    for (what, change) in changes {
+        change_packs(&far, change);
+        for command in [&["fetch", "--all"][..], &["source", "rollback", "--version", "2", "--force"], &["cat", "2:folder/1"]] {
+            let run = other.lua_json(command);
+            assert_eq!((run.code, &run.value()["error"]["code"]), (exit::DAMAGED, &Value::from("remote_damaged")), "{what}: {run}");
+        }
+        let run = other.lua(&["fetch", "--all"]).expect(exit::DAMAGED);
+        assert!(run.stderr.contains("verify --remote"), "{what}: {run}");
+        other.lua(&["verify", "--remote", "--read-data"]).expect(exit::DAMAGED);
+        restore();
+    }
+    other.json(&["fetch", "--all"]);
+    other.tree_of(2).assert_same(&one.tree_of(2), "all that was not taken from what was damaged");
+    // Gone altogether.
+    let new = far.clone();
+    packs(&far).for_each(|path| std::fs::remove_file(path).unwrap());
+    let run = new.lua_json(&["fetch", "--all"]).expect(exit::DAMAGED);
+    assert_eq!(run.value()["error"]["code"], "remote_missing", "{run}");
+    // A remote that is only away is not damaged.
+    common::files::remove(&far.path());
+    for (command, code) in [(["fetch", "--all"], "remote_unreachable"), (["cat", "2:folder/1"], "not_fetched")] {
+        let run = new.lua_json(&command).expect(exit::ERROR);
+        assert_eq!(run.value()["error"]["code"], code, "{run}");
+    }
+}
+
+/// A long list of what is not here costs nobody anything who needs nothing of it.
+#[test]
+fn what_is_not_here_is_looked_up_only_where_something_is_missing() {
+    let (far, one) = shared();
+    let other = far.clone();
+    let newest = VERSIONS.to_string();
+    std::fs::write(other.store().join("remotes/origin.absent"), "nobody reads this").unwrap();
+    other.write("note", "my own");
+    other.push();
+    let mine = (VERSIONS + 1).to_string();
+    for command in
+        [&["cat", &format!("{newest}:note")][..], &["diff", &newest, &mine], &["rollback", &newest, "--force"], &["fetch", &mine]]
+    {
+        other.lua(command).expect(exit::OK);
+    }
+    one.write("note", "of another machine");
+    one.push();
+    one.json(&["sync"]);
+    let synced = other.json(&["sync"]);
+    assert_eq!((&synced["received"], &synced["sent"]), (&1.into(), &2.into()), "{synced}");
+    let run = other.lua_json(&["cat", "2:folder/1"]).expect(exit::ERROR);
+    assert!(run.value()["error"]["message"].as_str().unwrap_or_default().contains("origin.absent"), "{run}");
+    // Nor is it replaced by one that lacks what was in it.
+    one.json(&["sync"]);
+    one.write("large", Random::new(6).bytes(1_300_000));
+    one.push();
+    one.json(&["sync"]);
+    let run = other.lua_json(&["sync"]).expect(exit::ERROR);
+    assert_eq!(run.value()["error"]["code"], "settings", "{run}");
+    assert_eq!(std::fs::read(other.store().join("remotes/origin.absent")).unwrap(), b"nobody reads this");
+}

@@ -214,20 +214,3 @@ fn a_push_is_followed_by_a_sync_that_it_does_not_wait_for() {
     one.lua(&["remote", "auto", "off"]).expect(exit::OK);
     assert!(last().is_null());
 }
-
-#[test]
-fn what_an_interrupted_sync_has_sent_is_not_sent_again() {
-    let far = Far::new();
-    let one = far.machine();
-    one.write("large", Random::new(3).bytes(3 << 20));
-    one.json(&["push"]);
-    let state = one.store().join("remotes/origin.toml");
-    let before = std::fs::read(&state).unwrap();
-    assert!(one.json(&["sync"])["sent_bytes"].as_u64().unwrap() > 3 << 20);
-    // As if it had been killed before its entry was in the log.
-    std::fs::remove_file(far.path().join("log/0000000000000001")).unwrap();
-    std::fs::write(&state, before).unwrap();
-    let again = one.json(&["sync"]);
-    assert!(again["sent"] == 1 && again["sent_bytes"].as_u64().unwrap() < 64 << 10, "{again}");
-    assert_sound(&one);
-}

@@ -356,6 +356,8 @@ fn evil_remotes_change_nothing_here() {
                 here.check_verify().unwrap_or_else(|error| panic!("{within:?} {what}: {error}"));
             } else {
                 refused += 1;
+                let expected = if what == "made a directory" { exit::ERROR } else { exit::DAMAGED };
+                assert_eq!(run.code, expected, "{within:?} {what}: {run}");
                 before.assert_same(&picture(&here), &format!("{within:?} {what}: {run}"));
             }
         }
@@ -452,6 +454,49 @@ fn histories_without_anything_in_common_are_not_joined_by_mistake() {
     sync(&one);
     assert_same_history(&one, &other);
     assert_eq!(messages(&one), ["one", "other"]);
+}
+
+/// Two remotes of one machine, and another machine that knows one of them only: that one gives a number to another version.
+#[test]
+fn remotes_that_grew_apart_are_named_and_one_of_them_can_be_left() {
+    let (far, backup) = (Far::new(), Far::new());
+    let one = far.machine();
+    one.lua(&["remote", "add", "backup", &backup.url()]).expect(exit::OK);
+    let sync_with = |remote: &str| one.lua_json(&["sync", "--remote", remote]);
+    one.write("file", "1");
+    push(&one, "first");
+    for remote in ["origin", "backup"] {
+        sync_with(remote).expect(exit::OK);
+    }
+    let other = far.clone();
+    other.write("theirs", "2");
+    push(&other, "theirs");
+    sync(&other);
+    one.write("ours", "2");
+    push(&one, "ours");
+    sync_with("backup").expect(exit::OK);
+    let before = picture(&one);
+    for _ in 0..2 {
+        let error = sync_with("origin").expect(exit::ERROR).value()["error"].clone();
+        assert_eq!(error["code"], "remotes_disagree", "{error}");
+        let said = format!("{} {}", error["message"], error["hint"]);
+        assert!(["origin", "backup", "remote remove"].iter().all(|word| said.contains(word)), "{said}");
+    }
+    before.assert_same(&picture(&one), "nothing changed here");
+    one.lua(&["remote", "remove", "backup"]).expect(exit::OK);
+    let synced = sync_with("origin").expect(exit::OK).value();
+    assert_eq!((&synced["received"], &synced["sent"]), (&1.into(), &1.into()), "{synced}");
+    sync(&other);
+    assert_eq!(messages(&one), ["first", "theirs", "ours"]);
+    assert_same_history(&one, &other);
+    // The backup still has the other order, so it begins anew at an empty place.
+    one.lua(&["remote", "add", "backup", &backup.url()]).expect(exit::OK);
+    assert_eq!(sync_with("backup").expect(exit::ERROR).value()["error"]["code"], "remotes_disagree");
+    one.lua(&["remote", "remove", "backup"]).expect(exit::OK);
+    let anew = Far::new();
+    one.lua(&["remote", "add", "backup", &anew.url()]).expect(exit::OK);
+    sync_with("backup").expect(exit::OK);
+    assert_eq!(messages(&anew.clone()), messages(&one));
 }
 
 #[test]

@@ -107,6 +107,39 @@ fn two_machines_share_an_encrypted_history() {
     }
 }
 
+/// As in a script that sets the passphrase for every command.
+#[test]
+fn a_kept_key_goes_before_a_passphrase() {
+    let (far, one) = (Far::new(), grow::history());
+    far.share(&one);
+    let edit = |passphrase: &str, text: &str| {
+        one.write("edit", text);
+        one.push();
+        let synced = with(&one, passphrase, &["sync"]);
+        (synced.code, code_of(&synced), synced.value()["requests"].as_u64().unwrap_or_default())
+    };
+    let done = |requests: u64| (exit::OK, String::new(), requests);
+    assert_eq!(edit(PASSPHRASE, "1"), done(4), "nothing is derived, and no wrapped key read");
+    assert_eq!(edit("another one", "2"), done(4), "nor compared");
+    assert_eq!(code_of(&with(&one, "another one", &["remote", "check"])), "remote_wrong_key", "but where it is to be kept");
+    // A kept key that does not open the remote.
+    let keys = one.outside("home").join("state/lua-store/keys");
+    let kept = std::fs::read_dir(&keys).unwrap().next().unwrap().unwrap().path();
+    let (other_far, another) = (Far::new(), Sandbox::new());
+    another.lua(&["init"]).expect(exit::OK);
+    let foreign = other_far.share(&another);
+    std::fs::write(&kept, format!("{foreign}\n")).unwrap();
+    assert_eq!(code_of(&one.lua_json(&["sync"])), "remote_damaged");
+    assert_eq!(edit("another one", "3").1, "remote_damaged");
+    assert_eq!(edit(PASSPHRASE, "4").0, exit::OK);
+    assert_eq!(edit("another one", "5"), done(4), "the key that opens is kept");
+    // One that is none.
+    std::fs::write(&kept, "no key").unwrap();
+    assert_eq!(code_of(&one.lua_json(&["sync"])), "settings");
+    assert_eq!(edit(PASSPHRASE, "6").0, exit::OK);
+    one.check_verify().unwrap();
+}
+
 #[test]
 fn contents_are_fetched_checked_and_collected_as_in_any_remote() {
     let (far, one, other) = (Far::new(), grow::history_with_large_file(), Sandbox::new());

@@ -14,7 +14,7 @@ use lua_store::format::frame::{Base, Coding, Content, FrameHeader, encode_frame}
 use lua_store::format::pack::{PackBuilder, PackFrame, pack_id};
 use lua_store::format::record::{CheckRecord, LabelRecord, ProcessEnd, PruneRecord, PurgeRecord, Record};
 use lua_store::format::record::{RecordBody, SupersedeRecord, VersionNumber, VersionRecord};
-use lua_store::format::remote::{PackRef, RemoteEntry};
+use lua_store::format::remote::{PackRef, RemoteEntry, Stamp};
 use lua_store::format::summary::{Summary, encode_bundle};
 use lua_store::format::tree::{Entry, Node, Tree, TreeBuilder};
 use lua_store::id::{ObjectId, ObjectKind};
@@ -77,7 +77,7 @@ fn tree_with(name: &[u8], content: &[u8]) -> Tree {
 }
 
 fn pack_of(frames: &[(ObjectKind, ObjectId, Vec<u8>)]) -> PackBuilder {
-    let mut pack = PackBuilder::default();
+    let mut pack = PackBuilder::new(Stamp::default());
     frames.iter().for_each(|(kind, id, frame)| pack.push(*kind, vec![*id], frame));
     pack
 }
@@ -344,7 +344,7 @@ fn forge_summary(far: &Path, bend: BendSummary) {
     let first = std::fs::read(far.join("log/0000000000000001")).unwrap();
     let RemoteEntry { repository, packs, catalogs, .. } = RemoteEntry::decode(&first).unwrap();
     let entry_id = RemoteEntry::id_of(&first);
-    let bundles = vec![put_pack(far, &encode_bundle(&[first]), 1)];
+    let bundles = vec![put_pack(far, &encode_bundle(&[first], Stamp::default()), 1)];
     let mut summary = Summary { repository, number: 1, entry: 1, entry_id, bundles, packs, catalogs };
     bend(&mut summary, far);
     std::fs::create_dir_all(far.join("summaries")).unwrap();
@@ -363,10 +363,10 @@ fn forged_summaries_are_refused() {
         ("a bundle that is a pack", |summary, _| summary.bundles = summary.packs.clone()),
         ("a bundle with an entry twice", |summary, far| {
             let first = std::fs::read(far.join("log/0000000000000001")).unwrap();
-            summary.bundles = vec![put_pack(far, &encode_bundle(&[first.clone(), first]), 2)];
+            summary.bundles = vec![put_pack(far, &encode_bundle(&[first.clone(), first], Stamp::default()), 2)];
         }),
         ("a bundle of what is no entry", |summary, far| {
-            summary.bundles = vec![put_pack(far, &encode_bundle(&[b"no entry".to_vec()]), 1)];
+            summary.bundles = vec![put_pack(far, &encode_bundle(&[b"no entry".to_vec()], Stamp::default()), 1)];
         }),
         ("a summary without packs", |summary, _| summary.packs.clear()),
         ("a summary with a pack that is not there", |summary, _| summary.packs[0].id = ObjectId::ZERO),
@@ -426,7 +426,8 @@ fn a_catalog_that_lies_is_found_out_when_contents_come() {
         assert_eq!(taken["received"], 1, "{name}: no content is looked at that is not asked for");
         let (store, files) = (picture(&sandbox), sandbox.tree());
         let run = sandbox.lua_json(&["rollback", "2", "--force"]);
-        assert_eq!(run.value()["error"]["code"], "not_fetched", "{name}: {run}");
+        let code = if name == "a base that is nowhere" { "remote_lacking" } else { "remote_damaged" };
+        assert!(run.code == exit::DAMAGED && run.value()["error"]["code"] == code, "{name}: {run}");
         store.assert_same(&picture(&sandbox), name);
         files.assert_same(&sandbox.tree(), name);
     }

@@ -171,16 +171,18 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::RemoteNotAgreed { .. } => {
             says(Usage, "remote_not_agreed", "if you trust it with this history: `{lua} remote check --agree`")
         }
-        OpsError::RemotesDisagree { .. } => {
-            says(Failed, "remotes_disagree", "nothing was changed; use one of them only: `{lua} remote remove NAME` forgets the other")
-        }
+        OpsError::RemotesDisagree { .. } => says(
+            Failed,
+            "remotes_disagree",
+            "nothing was changed; `{lua} remote remove NAME` forgets the one that others do not use: it can begin anew at an empty place",
+        ),
         OpsError::OnlyThere { .. } => says(Failed, "only_there", "`{lua} fetch --all` first, or insist with --force"),
         OpsError::NotHere { .. } => {
             says(Failed, "not_here", "`{lua} fetch N` brings the contents of a version, `{lua} fetch --all` everything")
         }
-        OpsError::NotFetched { .. } => {
-            says(Failed, "not_fetched", "once the remote can be reached, the same again goes on; `{lua} fetch --all` fetches everything")
-        }
+        // A remote that is damaged is damaged whatever was to be done; what else stood in the way may pass.
+        OpsError::NotFetched { why, .. } if of_ops(why).exit == Damage => of_ops(why),
+        OpsError::NotFetched { why, .. } => says(Failed, "not_fetched", later(of_ops(why))),
         OpsError::Unrelated { .. } => {
             says(Usage, "unrelated", "if they belong together: `{lua} sync --force` puts this workspace's versions behind the remote's")
         }
@@ -201,9 +203,20 @@ fn of_ops(error: &OpsError) -> Verdict {
     }
 }
 
+/// What to do when a remote could not be asked, and this is why.
+fn later(why: Verdict) -> &'static str {
+    match why {
+        Verdict { code: "remote_unreachable", .. } | Verdict { hint: "", .. } => {
+            "once the remote can be reached, the same again goes on; `{lua} fetch --all` fetches everything"
+        }
+        Verdict { hint, .. } => hint,
+    }
+}
+
 const CANCELLED: Verdict = says(Exit::Interrupted, "cancelled", "");
 const NOT_EMPTY: Verdict = says(Exit::Failed, "not_empty", "name a folder that is empty or does not exist yet");
 const VERIFY: &str = "`{lua} verify` says which versions and paths are affected";
+const VERIFY_REMOTE: &str = "what is here is as it was; `{lua} verify --remote --read-data` says what is wrong there";
 const REPAIR: &str = "`{lua} repair` makes it anew from the recorded data";
 const AGAIN: &str = "run it again";
 
@@ -243,9 +256,9 @@ fn of_remote(error: &RemoteError) -> Verdict {
             "remote_rewritten",
             "nothing was changed here; bring the remote back from a copy, or `{lua} remote remove NAME` and share with a new place",
         ),
-        RemoteError::Damaged { .. } => says(Damage, "remote_damaged", "nothing was changed here"),
-        RemoteError::Lacking { .. } => says(Damage, "remote_lacking", "nothing was changed here"),
-        RemoteError::Missing { .. } => says(Damage, "remote_missing", "nothing was changed here"),
+        RemoteError::Damaged { .. } => says(Damage, "remote_damaged", VERIFY_REMOTE),
+        RemoteError::Lacking { .. } => says(Damage, "remote_lacking", VERIFY_REMOTE),
+        RemoteError::Missing { .. } => says(Damage, "remote_missing", VERIFY_REMOTE),
         RemoteError::IgnoresConditions => {
             says(Failed, "remote_ignores_conditions", "use other storage, or --single-writer if no second machine will ever write to it")
         }

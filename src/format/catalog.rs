@@ -7,7 +7,7 @@ use super::FORMAT_VERSION;
 use super::bytes::{ByteReader, FormatError, checksum, put_varint};
 use super::frame::{Base, Coding, Frame};
 use super::pack::{PackFrame, decode_pack};
-use super::remote::{PackRef, begin, put_packs, take_packs};
+use super::remote::{PackRef, Stamp, begin, put_packs, put_stamp, take_packs, take_stamp};
 use crate::id::{ObjectId, ObjectKind};
 use crate::limits::{GROUP_MEMBERS_MAX, PACK_BYTES_MAX};
 
@@ -38,6 +38,8 @@ pub struct Catalog {
     pub packs: Vec<PackRef>,
     /// Frames in them.
     pub frames: Vec<CatalogFrame>,
+    /// What it was sent with.
+    pub stamp: Stamp,
 }
 
 /// The frames of a pack with these bytes, each with what it is a delta against.
@@ -93,6 +95,7 @@ impl Catalog {
                 place += 1;
             }
         }
+        put_stamp(&mut out, self.stamp);
         let sum = checksum::<8>(&out);
         out.extend_from_slice(&sum);
         out
@@ -108,8 +111,9 @@ impl Catalog {
             ids.extend_from_slice(&frame.frame.ids);
             frames.push(frame);
         }
+        let stamp = take_stamp(&mut reader)?;
         reader.finish()?;
-        Ok(Self { packs, frames })
+        Ok(Self { packs, frames, stamp })
     }
 }
 
@@ -138,6 +142,7 @@ fn take_frame(reader: &mut ByteReader<'_>, packs: &[PackRef], ids: &[ObjectId]) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::remote::STAMP_BYTES;
     use proptest::prelude::*;
 
     fn id(text: &[u8]) -> ObjectId {
@@ -156,8 +161,10 @@ mod tests {
 
     #[test]
     fn catalogs_read_back_and_damaged_ones_are_refused() {
-        let bytes = sample().encode();
-        assert_eq!(Catalog::decode(&bytes), Ok(sample()));
+        assert_eq!(Catalog::decode(&sample().encode()), Ok(sample()));
+        let stamped = Catalog { stamp: Stamp([7; STAMP_BYTES]), ..sample() };
+        let bytes = stamped.encode();
+        assert_eq!(Catalog::decode(&bytes), Ok(stamped));
         assert_eq!(sample().objects(), 4);
         for position in 0..bytes.len() * 8 {
             let mut damaged = bytes.clone();

@@ -10,6 +10,7 @@ use super::index::{IndexEntry, RUN_HEADER_BYTES, RunView, TAIL_CHECKSUM_BYTES, T
 use super::journal::{JOURNAL_CHECKSUM_BYTES, Journal};
 use super::pack::{PACK_FOOTER_BYTES, PACK_HEADER_BYTES, PackBuilder, decode_pack};
 use super::record::Record;
+use super::remote::Stamp;
 use super::remote::{RemoteEntry, RemoteFormat};
 use super::seal::{WrappedKey, padded, read_sealed, unpadded};
 use super::stat_cache::{Block, BlockBuilder, HEADER_BYTES, Header, Row, RowNode, block_sum, kept_text};
@@ -210,7 +211,7 @@ pub(crate) fn sealed_pack(bytes: &[u8]) -> Option<Vec<u8>> {
 
 fn repacked(bytes: &[u8]) {
     let Ok(frames) = decode_pack(bytes) else { return };
-    let mut again = PackBuilder::default();
+    let mut again = PackBuilder::new(Stamp(*bytes[10..].first_chunk().expect("a pack is longer than its header")));
     for frame in frames {
         assert_eq!(frame.offset as usize, again.bytes(), "a gap between two frames");
         again.push(frame.kind, frame.ids, &bytes[frame.offset as usize..][..frame.bytes as usize]);

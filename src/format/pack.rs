@@ -3,6 +3,7 @@
 
 use super::FORMAT_VERSION;
 use super::bytes::{ByteReader, FormatError, checksum, put_varint};
+use super::remote::{STAMP_BYTES, Stamp};
 use crate::id::{ObjectId, ObjectKind};
 use crate::limits::{GROUP_MEMBERS_MAX, PACK_BYTES_MAX};
 
@@ -16,7 +17,7 @@ pub const PACK_FOOTER_BYTES: usize = 12;
 const WHAT: &str = "pack";
 const ID_CONTEXT: &str = "lua_store 2026-11 remote: pack id";
 
-/// The id of a pack with these bytes. The same contents, packed again, have the same id.
+/// The id of a pack with these bytes. The same contents, packed again with the same stamp, have the same id.
 pub fn pack_id(bytes: &[u8]) -> ObjectId {
     ObjectId::from_bytes(*blake3::Hasher::new_derive_key(ID_CONTEXT).update(bytes).finalize().as_bytes())
 }
@@ -40,18 +41,18 @@ pub struct PackBuilder {
     frames: Vec<PackFrame>,
 }
 
-impl Default for PackBuilder {
-    fn default() -> Self {
+impl PackBuilder {
+    /// A pack with nothing in it yet.
+    pub fn new(stamp: Stamp) -> Self {
         let mut bytes = vec![0; PACK_HEADER_BYTES];
         bytes[..8].copy_from_slice(&PACK_MAGIC);
         bytes[8..10].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+        bytes[10..10 + STAMP_BYTES].copy_from_slice(&stamp.0);
         let sum = checksum::<4>(&bytes[..20]);
         bytes[20..].copy_from_slice(&sum);
         Self { bytes, frames: Vec::new() }
     }
-}
 
-impl PackBuilder {
     /// Adds a whole frame, which must not have a base that is near.
     pub fn push(&mut self, kind: ObjectKind, ids: Vec<ObjectId>, frame: &[u8]) {
         self.frames.push(PackFrame { offset: self.bytes.len() as u32, bytes: frame.len() as u32, kind, ids });
@@ -109,7 +110,7 @@ fn check_header(bytes: &[u8]) -> Result<(), FormatError> {
     let header = reader.take(PACK_HEADER_BYTES)?;
     let mut reader = ByteReader::new(header, WHAT);
     reader.head(PACK_MAGIC)?;
-    reader.reserved::<10>()?;
+    reader.array::<STAMP_BYTES>()?;
     if checksum::<4>(&header[..20]) != header[20..] {
         return Err(FormatError::Checksum { what: WHAT });
     }
@@ -148,8 +149,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn sample() -> Vec<u8> {
-        let mut pack = PackBuilder::default();
+    fn sample(stamp: Stamp) -> Vec<u8> {
+        let mut pack = PackBuilder::new(stamp);
         pack.push(ObjectKind::Tree, vec![ObjectId::of(ObjectKind::Tree, b"t")], b"frame one");
         pack.push(ObjectKind::Blob, vec![ObjectId::ZERO, ObjectId::of(ObjectKind::Blob, b"b")], b"two");
         assert_eq!(pack.objects(), 3);
@@ -158,7 +159,7 @@ mod tests {
 
     #[test]
     fn packs_read_back_and_every_flipped_bit_changes_the_id() {
-        let bytes = sample();
+        let bytes = sample(Stamp([7; STAMP_BYTES]));
         let frames = decode_pack(&bytes).unwrap();
         assert_eq!((frames[0].offset, frames[0].bytes, frames[1].offset, frames[1].ids.len()), (24, 9, 33, 2));
         for position in 0..bytes.len() * 8 {
@@ -176,7 +177,7 @@ mod tests {
     /// Packs lie in buckets for ever, so these bytes never change.
     #[test]
     fn the_bytes_of_packs_stay() {
-        let id = pack_id(&sample()).to_string();
+        let id = pack_id(&sample(Stamp::default())).to_string();
         assert_eq!(id, "4a1183846c8bf54b7978c1becc60c5b1e4c36b2536d61364028bc6317689bd2f");
     }
 
@@ -185,7 +186,7 @@ mod tests {
     fn frames_without_objects_are_refused() {
         let id = vec![ObjectId::ZERO];
         for (ids, frame) in [(Vec::new(), &b"frame"[..]), (id.clone(), b""), (Vec::new(), b"")] {
-            let mut pack = PackBuilder::default();
+            let mut pack = PackBuilder::new(Stamp::default());
             pack.push(ObjectKind::Blob, id.clone(), b"frame");
             pack.push(ObjectKind::Blob, ids, frame);
             assert!(matches!(decode_pack(&pack.finish()), Err(FormatError::Malformed { .. })));
@@ -195,7 +196,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_table_is_read_without_panic(table: Vec<u8>) {
-            let mut bytes = PackBuilder::default().bytes;
+            let mut bytes = PackBuilder::new(Stamp::default()).bytes;
             bytes.extend_from_slice(&table);
             bytes.extend_from_slice(&(table.len() as u32).to_le_bytes());
             bytes.extend_from_slice(&checksum::<8>(&table));

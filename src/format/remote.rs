@@ -98,6 +98,30 @@ pub(super) fn begin<'a>(bytes: &'a [u8], magic: [u8; 8], what: &'static str) -> 
     Ok(reader)
 }
 
+/// Random bytes in packs, catalogs and bundles, the same in all that is sent at one go: what is sent at another has other ids, whatever
+/// it holds. Zeros in what has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stamp(pub [u8; STAMP_BYTES]);
+
+/// Length of a stamp in bytes.
+pub const STAMP_BYTES: usize = 10;
+
+/// Writes a stamp at an end; none takes no bytes.
+pub(super) fn put_stamp(out: &mut Vec<u8>, stamp: Stamp) {
+    if stamp != Stamp::default() {
+        out.extend_from_slice(&stamp.0);
+    }
+}
+
+/// Reads what [`put_stamp`] wrote.
+pub(super) fn take_stamp(reader: &mut ByteReader<'_>) -> Result<Stamp, FormatError> {
+    if reader.remaining() == 0 {
+        return Ok(Stamp::default());
+    }
+    let stamp = Stamp(reader.array()?);
+    if stamp == Stamp::default() { Err(reader.malformed("a stamp of zeros")) } else { Ok(stamp) }
+}
+
 /// A pack, as an entry names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PackRef {

@@ -2,7 +2,7 @@
 
 use super::FORMAT_VERSION;
 use super::bytes::{FormatError, checksum, put_prefixed, put_varint};
-use super::remote::{PackRef, RepositoryId, begin, put_packs, take_packs};
+use super::remote::{PackRef, RepositoryId, Stamp, begin, put_packs, put_stamp, take_packs, take_stamp};
 use crate::id::ObjectId;
 use crate::limits::REMOTE_ENTRY_BYTES_MAX;
 
@@ -58,11 +58,12 @@ impl Summary {
 }
 
 /// The bytes of entries one behind the other.
-pub fn encode_bundle(entries: &[Vec<u8>]) -> Vec<u8> {
+pub fn encode_bundle(entries: &[Vec<u8>], stamp: Stamp) -> Vec<u8> {
     let mut out = BUNDLE_MAGIC.to_vec();
     out.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
     put_varint(&mut out, entries.len() as u64);
     entries.iter().for_each(|entry| put_prefixed(&mut out, entry));
+    put_stamp(&mut out, stamp);
     let sum = checksum::<8>(&out);
     out.extend_from_slice(&sum);
     out
@@ -75,6 +76,7 @@ pub fn decode_bundle(bytes: &[u8]) -> Result<Vec<Vec<u8>>, FormatError> {
     for _ in 0..reader.varint_max(reader.remaining() as u64)? {
         entries.push(reader.prefixed(REMOTE_ENTRY_BYTES_MAX)?.to_vec());
     }
+    take_stamp(&mut reader)?;
     reader.finish()?;
     Ok(entries)
 }
@@ -82,6 +84,7 @@ pub fn decode_bundle(bytes: &[u8]) -> Result<Vec<Vec<u8>>, FormatError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::remote::STAMP_BYTES;
     use proptest::prelude::*;
 
     #[test]
@@ -98,8 +101,9 @@ mod tests {
         };
         assert_eq!(Summary::decode(&summary.encode()), Ok(summary.clone()));
         let entries = vec![b"one".to_vec(), Vec::new(), b"three".to_vec()];
-        assert_eq!(decode_bundle(&encode_bundle(&entries)), Ok(entries.clone()));
-        for (good, is_summary) in [(summary.encode(), true), (encode_bundle(&entries), false)] {
+        let bundle = |number: u8| encode_bundle(&entries, Stamp([number; STAMP_BYTES]));
+        assert_eq!([decode_bundle(&bundle(0)), decode_bundle(&bundle(7))], [Ok(entries.clone()), Ok(entries.clone())]);
+        for (good, is_summary) in [(summary.encode(), true), (bundle(0), false), (bundle(7), false)] {
             let reads = |bytes: &[u8]| if is_summary { Summary::decode(bytes).is_ok() } else { decode_bundle(bytes).is_ok() };
             for position in 0..good.len() * 8 {
                 let mut damaged = good.clone();

@@ -106,7 +106,7 @@ fn seals_are_put_right() {
     *bad.last_mut().unwrap() ^= 1;
     assert!(Journal::decode(&bad).is_err());
     assert_eq!(sealed::<16>(&bad), Some(good));
-    let pack = crate::format::pack::PackBuilder::default().finish();
+    let pack = crate::format::pack::PackBuilder::new(Default::default()).finish();
     let mut bad = pack.clone();
     bad[21] ^= 1;
     *bad.last_mut().unwrap() ^= 1;

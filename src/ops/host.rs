@@ -68,7 +68,7 @@ pub enum Notice {
 
 /// The surroundings of an operation.
 pub trait Host: Sync {
-    /// The time in milliseconds since 1970-01-01 UTC. For display only.
+    /// The time in milliseconds since 1970-01-01 UTC: for display, and for how long ago sending to a remote began.
     fn now_ms(&self) -> i64;
 
     /// Set by the host when the user wants the operation to stop. It then ends with `OpsError::Cancelled`, nothing half done.

@@ -32,6 +32,8 @@ mod probe;
 mod seal;
 mod summary;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 pub use address::{Address, Environment};
@@ -39,5 +41,6 @@ pub use bucket::{Bucket, Creation, Stored, Traffic};
 pub use error::{RemoteError, RemoteResult};
 pub use log::{Appended, Found, Remote, Seen};
 pub use paced::{Pace, Paced};
-pub use probe::{probe, storage_time_ms};
+pub use packs::Frames;
+pub use probe::{new_stamp, probe, storage_time_ms};
 pub use seal::{MasterKey, Passphrase, Seal, change_key, key_below, unlock};

@@ -4,23 +4,26 @@ use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
-use super::{Remote, RemoteError, RemoteResult, Stored};
+use super::{Remote, RemoteError, RemoteResult};
 use crate::disk::{Dir, TempFile};
-use crate::format::catalog::Catalog;
-use crate::format::pack::pack_id;
+use crate::format::catalog::{Catalog, frames_of_pack};
+use crate::format::pack::{PackFrame, pack_id};
 use crate::format::remote::PackRef;
+use crate::format::summary::decode_bundle;
+use crate::id::ObjectId;
 use crate::limits::{PACK_GAP_BYTES, PACK_LOOK_FIRST_BYTES, REMOTE_TRANSFERS};
 
+/// Frames of a pack, and what each of them is a delta against.
+pub type Frames = Vec<(PackFrame, Option<ObjectId>)>;
+
 impl Remote {
-    /// Sends a pack. One that an interrupted sync has sent since `fresh_since_ms` is not sent again, if it is of a size that makes
-    /// looking worth a request; an older one may be about to be collected.
-    pub fn put_pack(&self, bytes: Vec<u8>, objects: u64, fresh_since_ms: i64) -> RemoteResult<PackRef> {
+    /// Sends a pack. Where an interrupted sync may have sent the same, with the same stamp, that is looked for, if it is of a size that
+    /// makes looking worth a request.
+    pub fn put_pack(&self, bytes: Vec<u8>, objects: u64, may_be_there: bool) -> RemoteResult<PackRef> {
         let pack = PackRef { id: pack_id(&bytes), bytes: bytes.len() as u64, objects };
         let key = key_of(&pack);
-        let length = self.bucket.stored_bytes(pack.bytes);
-        let is_fresh = |stored: Stored| stored.bytes == length && stored.written_ms >= fresh_since_ms;
-        let is_there = bytes.len() >= PACK_LOOK_FIRST_BYTES && self.bucket.look(&key)?.is_some_and(is_fresh);
-        if !is_there {
+        let looks = may_be_there && bytes.len() >= PACK_LOOK_FIRST_BYTES;
+        if !looks || self.bucket.size(&key)? != Some(self.bucket.stored_bytes(pack.bytes)) {
             self.bucket.put(&key, bytes)?;
         }
         Ok(pack)
@@ -37,6 +40,26 @@ impl Remote {
             return Err(RemoteError::Damaged { key, why: "it is not what its name says".to_owned() });
         }
         Ok(bytes)
+    }
+
+    /// A pack as a whole, with its frames and what each of them is a delta against. What is in the frames is not looked at.
+    ///
+    /// # Errors
+    /// As [`Remote::get_whole`].
+    pub fn get_frames(&self, pack: &PackRef) -> RemoteResult<(Vec<u8>, Frames)> {
+        let bytes = self.get_whole(pack)?;
+        let frames = frames_of_pack(&bytes).map_err(|error| RemoteError::format(&key_of(pack), &error))?;
+        Ok((bytes, frames))
+    }
+
+    /// The entries in a bundle, as many as it should have.
+    pub fn get_bundle(&self, bundle: &PackRef) -> RemoteResult<Vec<Vec<u8>>> {
+        let key = key_of(bundle);
+        let entries = decode_bundle(&self.get_whole(bundle)?).map_err(|error| RemoteError::format(&key, &error))?;
+        if entries.len() as u64 != bundle.objects {
+            return Err(RemoteError::Damaged { key, why: "it has another number of entries".to_owned() });
+        }
+        Ok(entries)
     }
 
     /// A catalog.
@@ -123,6 +146,6 @@ fn joined(ranges: &[Range<u64>], gap_bytes: u64) -> Vec<Range<usize>> {
     groups
 }
 
-pub(super) fn key_of(pack: &PackRef) -> String {
+fn key_of(pack: &PackRef) -> String {
     format!("packs/{}", pack.id)
 }

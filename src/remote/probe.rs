@@ -3,6 +3,7 @@
 use std::sync::Barrier;
 
 use super::{Bucket, Creation, RemoteError, RemoteResult};
+use crate::format::remote::{STAMP_BYTES, Stamp};
 use crate::limits::REMOTE_TRANSFERS;
 
 /// Creates a key twice, with different bytes: the second time it must be refused, and the first bytes must be there. Then many create
@@ -59,6 +60,11 @@ pub fn storage_time_ms(bucket: &dyn Bucket) -> RemoteResult<i64> {
 }
 
 /// Sixteen random bytes.
+/// A new stamp for what is sent.
+pub fn new_stamp() -> Stamp {
+    Stamp(random().first_chunk::<STAMP_BYTES>().copied().unwrap_or_default())
+}
+
 pub(super) fn random() -> [u8; 16] {
     let mut bytes = [0; 16];
     let mut filled = 0;

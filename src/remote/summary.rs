@@ -1,9 +1,8 @@
 //! Summaries of the log: `summaries/` and a number, created only if absent. The newest one counts. It brings no trust of its own: the
 //! entries in its bundles are held against their chain, and packs against their ids, as if they had been fetched one by one.
 
-use super::packs::key_of;
 use super::{Creation, Found, Remote, RemoteError, RemoteResult, Seen, Stored};
-use crate::format::summary::{Summary, decode_bundle};
+use crate::format::summary::Summary;
 use crate::limits::{REMOTE_ENTRY_BYTES_MAX, REMOTE_ROUND_ENTRIES, SUMMARY_FROM_ENTRIES};
 
 const FOLDER: &str = "summaries/";
@@ -99,11 +98,7 @@ impl Remote {
         for bundle in &summary.bundles {
             let next = first.saturating_add(bundle.objects);
             if next > seen.number + 1 {
-                let key = key_of(bundle);
-                let entries = decode_bundle(&self.get_whole(bundle)?).map_err(|error| RemoteError::format(&key, &error))?;
-                if entries.len() as u64 != bundle.objects {
-                    return Err(RemoteError::Damaged { key, why: "it has another number of entries".to_owned() });
-                }
+                let entries = self.get_bundle(bundle)?;
                 for (_, bytes) in (first..).zip(&entries).filter(|(number, _)| *number > seen.number) {
                     let last = found.last().map_or(*seen, |found| found.seen);
                     found.push(self.checked(bytes, &last)?);

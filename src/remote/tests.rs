@@ -3,70 +3,19 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::directory::Directory;
+use super::testing::{Directory, Fate, Scripted};
 use super::*;
 use crate::format::record::{Record, RecordBody, VersionNumber};
 use crate::format::remote::{PackRef, RemoteEntry};
 use crate::id::ObjectId;
 
-/// What happens to a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fault {
-    /// It is not carried out, and nobody hears of it.
-    DropRequest,
-    /// It is carried out, and nobody hears of it.
-    DropAnswer,
-    /// It is carried out twice, as a library that repeats requests does it; the second answer is heard.
-    Repeat,
-}
+const FAULTS: [Fate; 3] = [Fate::RequestLost, Fate::AnswerLost, Fate::Repeated];
 
 /// A directory whose n-th request has a fault.
-struct Faulty {
-    bucket: Directory,
-    fault: Fault,
-    at: u64,
-    requests: AtomicU64,
-}
-
-fn dropped<T>(key: &str) -> RemoteResult<T> {
-    Err(RemoteError::Unreachable { action: "reach", key: key.to_owned(), why: "timeout".to_owned() })
-}
-
-impl Faulty {
-    fn ask<T>(&self, key: &str, request: impl Fn() -> RemoteResult<T>) -> RemoteResult<T> {
-        if self.requests.fetch_add(1, Ordering::SeqCst) != self.at {
-            return request();
-        }
-        match self.fault {
-            Fault::DropRequest => dropped(key),
-            Fault::DropAnswer => request().and_then(|_| dropped(key)),
-            Fault::Repeat => request().and_then(|_| request()),
-        }
-    }
-}
-
-impl Bucket for Faulty {
-    fn get(&self, key: &str, bytes_max: usize) -> RemoteResult<Option<Vec<u8>>> {
-        self.ask(key, || self.bucket.get(key, bytes_max))
-    }
-    fn create(&self, key: &str, bytes: &[u8]) -> RemoteResult<Creation> {
-        self.ask(key, || self.bucket.create(key, bytes))
-    }
-    fn put(&self, key: &str, bytes: Vec<u8>) -> RemoteResult<()> {
-        self.ask(key, || self.bucket.put(key, bytes.clone()))
-    }
-    fn size(&self, key: &str) -> RemoteResult<Option<u64>> {
-        self.ask(key, || self.bucket.size(key))
-    }
-    fn remove(&self, key: &str) -> RemoteResult<()> {
-        self.ask(key, || self.bucket.remove(key))
-    }
-    fn stored(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
-        self.ask(prefix, || self.bucket.stored(prefix))
-    }
-    fn look(&self, key: &str) -> RemoteResult<Option<Stored>> {
-        self.ask(key, || self.bucket.look(key))
-    }
+fn faulty(folder: &tempfile::TempDir, fault: Fate, at: u64) -> Scripted {
+    let requests = AtomicU64::new(0);
+    let script = move |_: &str, _: &str| if requests.fetch_add(1, Ordering::SeqCst) == at { fault } else { Fate::Answered };
+    Scripted::new(directory(folder), script)
 }
 
 fn directory(folder: &tempfile::TempDir) -> Directory {
@@ -141,12 +90,11 @@ fn of_all_who_append_at_once_exactly_one_gets_each_place() {
 
 #[test]
 fn a_fault_at_any_request_is_an_error_or_leaves_exactly_one_entry() {
-    for fault in [Fault::DropRequest, Fault::DropAnswer, Fault::Repeat] {
+    for fault in FAULTS {
         for at in 0..8 {
             let folder = tempfile::tempdir().unwrap();
-            let faulty = || Box::new(Faulty { bucket: directory(&folder), fault, at, requests: AtomicU64::new(0) });
             let append = |remote: Remote| remote.append(&Seen::NOTHING, vec![record(&Seen::NOTHING, 1)], (Vec::new(), Vec::new()));
-            let first = find_or_found(faulty()).and_then(append);
+            let first = find_or_found(Box::new(faulty(&folder, fault, at))).and_then(append);
             let there = find_or_found(Box::new(directory(&folder))).unwrap().behind(&Seen::NOTHING, 10).unwrap();
             match first {
                 Ok(Appended::Done(seen)) => assert_eq!((there.len(), there[0].seen), (1, seen), "{fault:?} at {at}"),
@@ -278,11 +226,11 @@ fn storage_that_lies_is_found_out_by_the_probe() {
 
 #[test]
 fn storage_whose_requests_are_repeated_or_lost_is_not_called_a_liar() {
-    for fault in [Fault::DropRequest, Fault::DropAnswer, Fault::Repeat] {
+    for fault in FAULTS {
         for at in (0..6).chain([9, 13, 14]) {
             let folder = tempfile::tempdir().unwrap();
-            let probed = probe(&Faulty { bucket: directory(&folder), fault, at, requests: AtomicU64::new(0) });
-            assert!(probed.is_ok() || fault != Fault::Repeat && probed.is_err_and(|error| error.is_ambiguous()), "{fault:?} at {at}");
+            let probed = probe(&faulty(&folder, fault, at));
+            assert!(probed.is_ok() || fault != Fate::Repeated && probed.is_err_and(|error| error.is_ambiguous()), "{fault:?} at {at}");
         }
     }
 }
@@ -347,7 +295,7 @@ fn packs_that_are_not_what_their_names_say_are_refused() {
     let tmp = tempfile::tempdir().unwrap();
     let tmp = crate::disk::Dir::open(tmp.path(), crate::disk::RootOf::UserPath).unwrap();
     let remote = find_or_found(Box::new(directory(&folder))).unwrap();
-    let pack = remote.put_pack(b"the bytes of a pack".to_vec(), 1, 0).unwrap();
+    let pack = remote.put_pack(b"the bytes of a pack".to_vec(), 1, false).unwrap();
     assert!(remote.get_pack(&pack, &tmp).is_ok());
     let never = AtomicBool::new(false);
     assert_eq!(remote.get_packs(&[pack; 20], &tmp, &never, &|_| {}).unwrap().len(), 20);
@@ -359,4 +307,16 @@ fn packs_that_are_not_what_their_names_say_are_refused() {
     directory(&folder).remove(&key).unwrap();
     directory(&folder).create(&key, b"the bytes of a pick").unwrap();
     assert!(matches!(remote.get_pack(&pack, &tmp), Err(RemoteError::Damaged { .. })));
+}
+
+#[test]
+fn of_two_who_change_a_passphrase_at_once_one_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let passphrase = |text: &str| Passphrase::new(text.as_bytes().to_vec());
+    let (format, key) = key_below(&directory(&folder), Remote::new_format(), &passphrase("first")).unwrap();
+    let (other, key_of_other) = (directory(&folder), key.clone());
+    let faster = move || assert_eq!(change_key(&other, &format, &key_of_other, &passphrase("theirs")).unwrap(), 2);
+    let bucket = testing::Scripted::once(directory(&folder), "create", "keys/", faster);
+    assert!(matches!(change_key(&bucket, &format, &key, &passphrase("ours")), Err(RemoteError::Contended { .. })));
+    assert!(unlock(&directory(&folder), &format, &passphrase("theirs")).is_ok());
 }

@@ -9,6 +9,7 @@ use super::codec::{Encoded, Encoder};
 use super::{Location, Reader, Store, StoreError, StoreResult};
 use crate::format::frame::{Base, Coding, Content, FrameHeader, encode_frame};
 use crate::format::pack::PackBuilder;
+use crate::format::remote::Stamp;
 use crate::id::{ObjectId, ObjectKind};
 use crate::limits::{DELTA_DEPTH_MAX, PACK_BYTES_TARGET, PACK_OBJECTS_MAX};
 
@@ -22,13 +23,19 @@ pub struct Packer<'a> {
     /// Whether the other side has a content that a delta may be made against.
     is_there: &'a dyn Fn(&ObjectId) -> bool,
     packed: HashSet<(ObjectKind, ObjectId)>,
+    stamp: Stamp,
 }
 
 impl<'a> Packer<'a> {
-    /// Packs `wanted` for a store that has what `is_there` says.
-    pub fn new(store: &'a Store, wanted: HashSet<(ObjectKind, ObjectId)>, is_there: &'a dyn Fn(&ObjectId) -> bool) -> StoreResult<Self> {
-        let (reader, encoder) = (store.reader(), Encoder::new()?);
-        Ok(Self { store, reader, encoder, builder: PackBuilder::default(), wanted, is_there, packed: HashSet::new() })
+    /// Packs `wanted`, with a stamp, for a store that has what `is_there` says.
+    pub fn new(
+        store: &'a Store,
+        wanted: HashSet<(ObjectKind, ObjectId)>,
+        is_there: &'a dyn Fn(&ObjectId) -> bool,
+        stamp: Stamp,
+    ) -> StoreResult<Self> {
+        let (reader, encoder, builder) = (store.reader(), Encoder::new()?, PackBuilder::new(stamp));
+        Ok(Self { store, reader, encoder, builder, wanted, is_there, packed: HashSet::new(), stamp })
     }
 
     /// Adds one of the wanted objects, and its base before it. Gives a pack, and the number of objects in it, once one is full.
@@ -55,7 +62,7 @@ impl<'a> Packer<'a> {
 
     /// What was added since the last full pack; `None` when that is nothing.
     pub fn finish(&mut self) -> Option<(Vec<u8>, u64)> {
-        let builder = std::mem::take(&mut self.builder);
+        let builder = std::mem::replace(&mut self.builder, PackBuilder::new(self.stamp));
         let objects = builder.objects();
         (objects > 0).then(|| (builder.finish(), objects))
     }

@@ -60,7 +60,7 @@ Environment:
   LUA_AUTHOR        who makes versions, unless --by says it (else the user's name)
   LUA_TRIGGERED_BY  what triggers pushes, unless --triggered-by says it
   AWS_*, GOOGLE_*, AZURE_*  credentials and settings for remotes; else the files of the providers' tools
-  LUA_REMOTE_PASSPHRASE  opens encrypted remotes, before any key that this machine keeps
+  LUA_REMOTE_PASSPHRASE  opens encrypted remotes whose key this machine does not keep
   LUA_REMOTE_NEW_PASSPHRASE  what `remote key change` changes it to
   PAGER, NO_COLOR, COLUMNS, TZ  as everywhere
   LUA_TEST_NOW_MS   for tests: fixes the clock, in milliseconds since 1970";

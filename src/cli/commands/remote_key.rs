@@ -52,13 +52,17 @@ fn new_passphrase() -> Result<RemoteSecret, Failure> {
     Ok(RemoteSecret::passphrase(once))
 }
 
-/// Does something with a remote; asks for its passphrase if that is needed and there is somebody to ask.
+/// Does something with a remote; asks for its passphrase if that is needed and there is somebody to ask. What is not sealed with the key
+/// that is kept looks damaged: then the passphrase that was given is tried.
 pub fn with_key<T>(session: &Session, access: RemoteAccess, mut does: impl FnMut(&RemoteAccess) -> OpsResult<T>) -> Result<T, Failure> {
     match does(&access) {
         Err(OpsError::Remote(RemoteError::KeyNeeded { url })) if prompt::can_ask(session) => {
             let passphrase = prompt::secret(&format!("Passphrase of {}: ", render::escape::text(&url)))?;
             let secret = Some(RemoteSecret::passphrase(passphrase));
             Ok(does(&RemoteAccess { secret, keeps_key: true, ..access })?)
+        }
+        Err(damaged @ OpsError::Remote(RemoteError::Damaged { .. })) if access.secret.is_some() && !access.keeps_key => {
+            Ok(does(&RemoteAccess { keeps_key: true, ..access }).map_err(|_| damaged)?)
         }
         other => Ok(other?),
     }

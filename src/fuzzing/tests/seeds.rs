@@ -10,7 +10,7 @@ use crate::format::index::{IdPrefix, IndexEntry, TailRecord, encode_run};
 use crate::format::journal::{Journal, tests as journals};
 use crate::format::pack::PackBuilder;
 use crate::format::record::{Record, tests as records};
-use crate::format::remote::{RemoteEntry, RemoteFormat, tests as entries};
+use crate::format::remote::{RemoteEntry, RemoteFormat, STAMP_BYTES, Stamp, tests as entries};
 use crate::format::stat_cache::{BlockRef, HEADER_BYTES, Header, block_sum, tests as blocks};
 use crate::format::tree::{Entry, Node, TreeBuilder};
 use crate::id::{ObjectId, ObjectKind};
@@ -35,8 +35,11 @@ pub(super) fn all() -> BTreeMap<&'static str, Seeds> {
         ("index_tail", index_tails()),
         ("journal", vec![journals::sample().encode(), Journal { left_alone: Vec::new(), ..journals::sample() }.encode()]),
         ("log_head", log_heads()),
-        ("pack", vec![PackBuilder::default().finish(), golden_pack()]),
-        ("pack_taken_in", vec![PackBuilder::default().finish(), golden_pack()]),
+        ("pack", vec![PackBuilder::new(Stamp::default()).finish(), PackBuilder::new(Stamp([7; STAMP_BYTES])).finish(), golden_pack()]),
+        (
+            "pack_taken_in",
+            vec![PackBuilder::new(Stamp::default()).finish(), PackBuilder::new(Stamp([7; STAMP_BYTES])).finish(), golden_pack()],
+        ),
         ("patch", patches()),
         ("path", lines(PATHS)),
         ("payload", payloads()),
@@ -203,7 +206,7 @@ fn golden_pack() -> Vec<u8> {
     let whole = store.check(&mut |_| true).unwrap().whole;
     let mut wanted: Vec<(ObjectKind, ObjectId)> = whole.into_iter().filter(|(kind, _)| *kind != ObjectKind::Record).collect();
     wanted.sort_unstable_by_key(|(kind, id)| (*kind as u8, *id));
-    let mut packer = crate::store::Packer::new(&store, wanted.iter().copied().collect(), &|_| false).unwrap();
+    let mut packer = crate::store::Packer::new(&store, wanted.iter().copied().collect(), &|_| false, Default::default()).unwrap();
     for (kind, id) in &wanted {
         assert!(packer.add(*kind, id).unwrap().is_none(), "they fit into one");
     }
@@ -260,7 +263,15 @@ fn remote_states() -> Seeds {
         )
         .into_bytes()
     };
-    vec![state(1, 7, &id("entry").to_string()), state(2, 0, &"0".repeat(64)), state(1, -1, "no id"), b"format = 1\nurl = 7\n".to_vec()]
+    let sending = b"\n[attempt]\nstamp = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]\nbegan_ms = 1763863640000\n";
+    let sends = [state(1, 7, &id("entry").to_string()), sending.to_vec()].concat();
+    vec![
+        sends,
+        state(1, 7, &id("entry").to_string()),
+        state(2, 0, &"0".repeat(64)),
+        state(1, -1, "no id"),
+        b"format = 1\nurl = 7\n".to_vec(),
+    ]
 }
 
 fn round_trips() -> Seeds {

@@ -4,6 +4,7 @@
 //! It is written before the versions that need it, and shortened after contents have come. So whatever a crash leaves, it names at least
 //! all that is not here, and a content that is here is never looked for in it.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use super::state::Remotes;
@@ -111,17 +112,57 @@ impl Absent {
         Ok(())
     }
 
-    /// Keeps this in the place of what was meant to follow it.
-    pub fn put_back(&self, remotes: &Remotes, name: &str) -> OpsResult<()> {
-        remotes.put_absent(name, &self.catalog)
-    }
-
     /// Keeps what was left at a remote.
     ///
     /// # Durability
     /// Durable on return.
     pub fn save(&mut self, remotes: &Remotes, name: &str) -> OpsResult<()> {
         if std::mem::take(&mut self.is_changed) { remotes.put_absent(name, &self.catalog) } else { Ok(()) }
+    }
+}
+
+/// What was left at a remote, read when it is asked for: most syncs need nothing of it.
+pub struct Unread<'a> {
+    remotes: &'a Remotes,
+    name: &'a str,
+    read: OnceCell<OpsResult<Absent>>,
+}
+
+impl<'a> Unread<'a> {
+    /// What was left at one remote.
+    pub fn of_remote(remotes: &'a Remotes, name: &'a str) -> Self {
+        Self { remotes, name, read: OnceCell::new() }
+    }
+
+    fn read(&self) -> &OpsResult<Absent> {
+        self.read.get_or_init(|| Absent::of_remote(self.remotes, self.name))
+    }
+
+    /// Whether an object is known to be there. What cannot be read says no to everything, until [`Unread::refuse_unreadable`] is asked.
+    pub fn has(&self, id: &ObjectId) -> bool {
+        self.read().as_ref().is_ok_and(|absent| absent.has(id))
+    }
+
+    /// A copy of it, to be changed, unless there is one already.
+    pub fn copy_once<'c>(&mut self, copy: &'c mut Option<Absent>) -> OpsResult<&'c mut Absent> {
+        if copy.is_none() {
+            *copy = self.read().as_ref().ok().cloned();
+            self.refuse_unreadable()?;
+        }
+        Ok(copy.get_or_insert_default())
+    }
+
+    /// Whether all that was asked of it could be read.
+    pub fn refuse_unreadable(&mut self) -> OpsResult<()> {
+        if self.read.get().is_some_and(Result::is_err) { self.read.take().map_or(Ok(()), |read| read.map(drop)) } else { Ok(()) }
+    }
+
+    /// Keeps this in the place of what was meant to follow it, which can only be after it was read.
+    pub fn put_back(&self) -> OpsResult<()> {
+        match self.read.get() {
+            Some(Ok(absent)) => self.remotes.put_absent(self.name, &absent.catalog),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -20,11 +20,11 @@ pub struct RemoteAccess {
     pub state_folder: Option<std::path::PathBuf>,
     /// The user agrees now to what is contacted.
     pub agrees: bool,
-    /// What opens an encrypted remote; else the key that this machine keeps.
+    /// What opens an encrypted remote whose key this machine does not keep.
     pub secret: Option<super::RemoteSecret>,
     /// How fast versions may be sent and fetched.
     pub pace: Option<Pace>,
-    /// A key that is opened with it is kept on this machine.
+    /// A key that is opened with it is kept on this machine, and it goes before one that was kept.
     pub keeps_key: bool,
 }
 

@@ -13,7 +13,7 @@ use super::remotes::Open;
 use super::state::{self, Remotes};
 use super::take_in::{of_remote, refuse_cancelled};
 use crate::disk::TempFile;
-use crate::format::catalog::{Catalog, CatalogFrame, frames_of_pack};
+use crate::format::catalog::{Catalog, CatalogFrame};
 use crate::format::record::{RecordBody, VersionNumber};
 use crate::format::remote::PackRef;
 use crate::id::{ObjectId, ObjectKind};
@@ -22,7 +22,7 @@ use crate::ops::reach::purged_by;
 use crate::ops::select::PathSelection;
 use crate::ops::{Host, OpsError, OpsResult, Phase, RemoteAccess, Workspace};
 use crate::remote::{Remote, RemoteError, RemoteResult, Seen};
-use crate::store::{Incoming, StoreError};
+use crate::store::Incoming;
 use crate::tree::{OwnedNode, walk};
 
 /// Which contents are wanted.
@@ -86,9 +86,8 @@ pub fn fetch_contents(workspace: &mut Workspace, what: &FetchWhat, access: &Remo
 /// A content, and where it stands, for messages.
 type Wanted = (ObjectId, String);
 
-/// The contents that are wanted, are not here, and are at some remote.
+/// The contents that are wanted, are not here, and are at some remote. What is at remotes is read only if something is not here.
 fn wanted(workspace: &Workspace, what: &FetchWhat) -> OpsResult<Vec<Wanted>> {
-    let absent = super::NotFetched::of(workspace)?;
     let purged = purged_by(workspace)?;
     let (rows, selection) = match what {
         FetchWhat::All => (workspace.log.versions_newest_first(None)?, PathSelection::default()),
@@ -97,17 +96,25 @@ fn wanted(workspace: &Workspace, what: &FetchWhat) -> OpsResult<Vec<Wanted>> {
             (rows, PathSelection::new(patterns)?)
         }
     };
-    let (mut wanted, mut met) = (Vec::new(), HashSet::new());
+    let (mut wanted, mut met, mut failed) = (Vec::new(), HashSet::new(), None);
     for row in rows.into_iter().filter(|row| !row.deleted) {
         walk(&workspace.store, &row.record.root, &selection, &mut |path, node| {
             if let OwnedNode::File { id, .. } = node
-                && absent.has(&id)
                 && purged.get(&id).is_none_or(|by| *by < row.sequence)
                 && met.insert(id)
             {
-                wanted.push((id, format!("{path} of {}", row.record.number)));
+                match workspace.store.seems_to_contain(&id) {
+                    Ok(true) => {}
+                    Ok(false) => wanted.push((id, format!("{path} of {}", row.record.number))),
+                    Err(error) => failed = Some(error),
+                }
             }
         })?;
+    }
+    failed.map_or(Ok(()), Err)?;
+    if !wanted.is_empty() {
+        let absent = super::NotFetched::of(workspace)?;
+        wanted.retain(|(id, _)| absent.has(id));
     }
     Ok(wanted)
 }
@@ -161,7 +168,7 @@ pub fn everything(remote: &Remote, host: &dyn Host) -> OpsResult<Catalog> {
         }
         for pack in &entry.packs {
             refuse_cancelled(host)?;
-            let frames = frames_of_pack(&remote.get_whole(pack)?).map_err(StoreError::from)?;
+            let (_, frames) = remote.get_frames(pack)?;
             frames.into_iter().for_each(|(frame, base)| absent.push(*pack, frame, base));
         }
     }

@@ -63,6 +63,16 @@ pub(super) fn key_of(access: &RemoteAccess, url: &str, repository: RepositoryId,
     }
 }
 
+/// The key of a remote that is used again and again: as it is kept on this machine, which takes no request and derives nothing, else
+/// opened with what the user knows. A secret whose key is to be kept is one that the user wants to have tried.
+///
+/// # Errors
+/// As [`key_of`].
+pub(super) fn usual_key(access: &RemoteAccess, url: &str, repository: RepositoryId, bucket: &dyn Bucket) -> OpsResult<MasterKey> {
+    let kept = if access.keeps_key { None } else { kept(access, repository).unwrap_or_default() };
+    kept.map_or_else(|| key_of(access, url, repository, bucket), Ok)
+}
+
 /// A new key for a new history, which lies there before the history begins.
 pub(super) fn new_key(access: &RemoteAccess, url: &str, format: RemoteFormat, bucket: &dyn Bucket) -> OpsResult<(RemoteFormat, MasterKey)> {
     match &access.secret {
@@ -155,6 +165,6 @@ fn opened(remotes: &Remotes, name: Option<&str>, access: &RemoteAccess) -> OpsRe
     if !state.encrypted {
         return Err(RemoteError::NotEncrypted.into());
     }
-    let key = key_of(access, &state.url, repository, &*bucket)?;
+    let key = usual_key(access, &state.url, repository, &*bucket)?;
     Ok((row(&name, &state), key, bucket))
 }

@@ -7,6 +7,7 @@
 
 mod absent;
 mod agreement;
+mod attempt;
 mod background;
 mod bring;
 mod collect;

@@ -79,8 +79,8 @@ pub(super) struct Open {
 }
 
 impl Open {
-    /// Reaches a remote that is known: the one of this name, the only one, or the one with the usual name. Costs no request, unless what
-    /// opens an encrypted one was given.
+    /// Reaches a remote that is known: the one of this name, the only one, or the one with the usual name. Costs no request, unless the key
+    /// of an encrypted one is not kept on this machine.
     ///
     /// # Errors
     /// [`OpsError::RemoteNotAgreed`], [`RemoteError::KeyNeeded`].
@@ -91,7 +91,7 @@ impl Open {
         if !state.encrypted {
             return Ok(Self { name, state, remote: Remote::known(bucket, repository) });
         }
-        let key = keys::key_of(access, &state.url, repository, &*bucket)?;
+        let key = keys::usual_key(access, &state.url, repository, &*bucket)?;
         if access.keeps_key {
             keys::keep(access, repository, &key)?;
         }
@@ -101,7 +101,7 @@ impl Open {
     /// The storage of a remote that is known, as it is. Costs no request.
     pub fn reach(remotes: &Remotes, name: &str, state: &RemoteState, access: &RemoteAccess) -> OpsResult<(Box<dyn Bucket>, RepositoryId)> {
         require(access, state)?;
-        let bucket = Address::parse(&state.url, Path::new("/"))?.open(&access.environment, false)?;
+        let bucket = Address::parse(&state.url, Path::new("/"))?.open(&access.environment, false).map_err(|error| gone(error, state))?;
         let bucket = match access.pace {
             Some(pace) => Box::new(Paced::new(bucket, pace)),
             None => bucket,
@@ -185,6 +185,16 @@ fn joined_or_begun(
         (Some(_), _) => Ok((there, Some(keys::key_of(access, address.as_str(), there.repository, bucket)?), false)),
         (None, _) if encrypts => Err(RemoteError::NotEncrypted.into()),
         (None, _) => Ok((there, None, false)),
+    }
+}
+
+/// A folder that was there when the remote was added is not empty but away.
+fn gone(error: RemoteError, state: &RemoteState) -> RemoteError {
+    match error {
+        RemoteError::Empty => {
+            RemoteError::Unreachable { action: "open", key: state.url.clone(), why: "the folder is not there; is it mounted?".to_owned() }
+        }
+        error => error,
     }
 }
 

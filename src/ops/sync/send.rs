@@ -6,17 +6,18 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::absent::Absent;
+use super::attempt::Attempt;
 use super::state::{RemoteState, Remotes};
 use super::take_in::{last_living, refuse_cancelled};
 use super::wanted::{Part, Parts};
 use crate::format::catalog::{Catalog, frames_of_pack};
 use crate::format::pack::{PackBuilder, PackFrame, decode_pack};
 use crate::format::record::{Record, RecordBody};
-use crate::format::remote::PackRef;
+use crate::format::remote::{PackRef, Stamp};
 use crate::id::{ObjectId, ObjectKind};
-use crate::limits::{CATALOG_OBJECTS_MAX, PACK_MIXED_BYTES_MAX, REMOTE_ENTRY_RECORDS_BYTES, REMOTE_GRACE_MS, REMOTE_TRANSFERS};
+use crate::limits::{CATALOG_OBJECTS_MAX, PACK_LOOK_FIRST_BYTES, PACK_MIXED_BYTES_MAX, REMOTE_ENTRY_RECORDS_BYTES, REMOTE_TRANSFERS};
 use crate::ops::{Host, OpsResult, Phase, Workspace};
-use crate::remote::{Appended, Remote, RemoteError, Seen};
+use crate::remote::{Appended, Remote, Seen};
 use crate::store::{Packer, Store, StoreError};
 
 /// From so many objects on it is looked whether the other side has some of them under other names.
@@ -48,9 +49,14 @@ pub fn send(
     }
     let _pin = workspace.store.pin()?;
     let (parts, base) = parts_of(workspace, &own)?;
-    let absent = Absent::of_remote(remotes, name)?;
+    let absent = absent_of(workspace, &parts, remotes, name)?;
     let purged = workspace.log.purges()?.into_iter().flat_map(|(_, purge)| purge.contents).collect();
-    let to = Recipient { remote, absent: &absent, purged: &purged, host };
+    let attempt = state.begin_attempt(host.now_ms());
+    // What is little is sent again as fast as it is looked for.
+    if !attempt.is_resumed() && parts.found.iter().map(|part| part.bytes).sum::<u64>() >= PACK_LOOK_FIRST_BYTES as u64 {
+        remotes.put(name, state)?;
+    }
+    let to = Recipient { remote, absent: &absent, purged: &purged, attempt: &attempt, host };
     let named = send_packs(&workspace.store, &parts, base.as_ref(), &to)?;
     let mut sent = Sent::default();
     let mut packs = Some((named.packs, named.catalogs));
@@ -60,15 +66,27 @@ pub fn send(
         let seen = seen_of(state, remotes, name)?;
         let (records, count) = next_records(rest, &seen);
         let (now, later) = rest.split_at(count);
+        attempt.check_in_time(host.now_ms())?;
         match remote.append(&seen, records, packs.take().unwrap_or_default())? {
             Appended::Taken => return Ok(sent),
             Appended::Done(seen) => state.note(&seen, now[now.len() - 1].sequence),
         }
+        state.end_attempt();
         remotes.put(name, state)?;
         sent.versions += now.iter().filter(|record| matches!(record.body, RecordBody::Version(_))).count() as u64;
         rest = later;
     }
     Ok(Sent { is_all: true, ..sent })
+}
+
+/// What is at the remote and not here, if any of these contents are not here.
+fn absent_of(workspace: &Workspace, parts: &Parts<'_>, remotes: &Remotes, name: &str) -> OpsResult<Absent> {
+    for part in parts.found.iter().filter(|part| part.kind == ObjectKind::Blob) {
+        if !workspace.store.seems_to_contain(&part.id)? {
+            return Absent::of_remote(remotes, name);
+        }
+    }
+    Ok(Absent::default())
 }
 
 /// This machine's records behind the last that is shared, without those that are its own business.
@@ -135,7 +153,7 @@ fn send_packs(store: &Store, parts: &Parts<'_>, base: Option<&ObjectId>, to: &Re
     let wanted = with_chunks(store, parts, &around, to)?;
     let set: HashSet<(ObjectKind, ObjectId)> = wanted.trees.iter().chain(&wanted.contents).copied().collect();
     let is_there = |id: &ObjectId| (parts.former.contains(id) || around.contains(id)) && !to.purged.contains(id);
-    let mut packer = Packer::new(store, set, &is_there)?;
+    let mut packer = Packer::new(store, set, &is_there, to.attempt.stamp())?;
     let uploads = Uploads::new(to);
     std::thread::scope(|scope| -> OpsResult<()> {
         let (queue, packs) = crossbeam_channel::bounded::<Pack>(1);
@@ -155,7 +173,7 @@ fn send_packs(store: &Store, parts: &Parts<'_>, base: Option<&ObjectId>, to: &Re
             let _ = queue.send(pack);
             Ok(())
         };
-        let mut sorter = Sorter::default();
+        let mut sorter = Sorter { stamp: to.attempt.stamp(), ..Sorter::default() };
         for (is_tree, objects) in [(true, &wanted.trees), (false, &wanted.contents)] {
             for (kind, id) in objects {
                 let full = packer.add(*kind, id)?;
@@ -183,6 +201,7 @@ struct Pack {
 struct Sorter {
     held: Vec<Pack>,
     number: usize,
+    stamp: Stamp,
 }
 
 impl Sorter {
@@ -204,7 +223,7 @@ impl Sorter {
         let mut held = self.held.into_iter();
         let Some(first) = held.next() else { return Ok(None) };
         let Some(second) = held.next() else { return Ok(Some(Pack { is_listed: false, ..first })) };
-        let mut joined = PackBuilder::default();
+        let mut joined = PackBuilder::new(self.stamp);
         for pack in [&first, &second] {
             for frame in decode_pack(&pack.bytes).map_err(StoreError::from)? {
                 joined.push(frame.kind, frame.ids, &pack.bytes[frame.offset as usize..][..frame.bytes as usize]);
@@ -222,6 +241,8 @@ pub struct Recipient<'a> {
     pub absent: &'a Absent,
     /// What was purged: nobody need have it any more.
     pub purged: &'a HashSet<ObjectId>,
+    /// In which attempt.
+    pub attempt: &'a Attempt,
     /// The surroundings.
     pub host: &'a dyn Host,
 }
@@ -235,7 +256,6 @@ pub struct Named {
 
 struct Uploads<'a> {
     to: &'a Recipient<'a>,
-    began_ms: i64,
     done: Mutex<Vec<(usize, OpsResult<Sending>)>>,
     bytes: AtomicU64,
     /// How many bytes it will likely be, if the rest is as large as what was packed.
@@ -250,7 +270,7 @@ struct Sending {
 
 impl<'a> Uploads<'a> {
     fn new(to: &'a Recipient<'a>) -> Self {
-        Self { to, began_ms: to.host.now_ms(), done: Mutex::new(Vec::new()), bytes: AtomicU64::new(0), likely: AtomicU64::new(0) }
+        Self { to, done: Mutex::new(Vec::new()), bytes: AtomicU64::new(0), likely: AtomicU64::new(0) }
     }
 
     /// So many bytes were packed, of so many of all objects.
@@ -272,7 +292,7 @@ impl<'a> Uploads<'a> {
 
     fn sent(&self, pack: Pack) -> OpsResult<Sending> {
         let frames = if pack.is_listed { Some(frames_of_pack(&pack.bytes).map_err(StoreError::from)?) } else { None };
-        let pack = self.to.remote.put_pack(pack.bytes, pack.objects, self.began_ms - REMOTE_GRACE_MS / 2)?;
+        let pack = self.to.remote.put_pack(pack.bytes, pack.objects, self.to.attempt.is_resumed())?;
         Ok(Sending { pack, frames })
     }
 
@@ -291,12 +311,13 @@ impl<'a> Uploads<'a> {
 
     /// Sends the catalogs, and names everything.
     fn finish(self) -> OpsResult<Named> {
-        let Self { to, began_ms, done, .. } = self;
+        let Self { to, done, .. } = self;
         let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
         done.sort_by_key(|(number, _)| *number);
         let (mut named, mut catalog) = (Named::default(), Catalog::default());
         let put_catalog = |catalog: Catalog, named: &mut Named| -> OpsResult<()> {
-            let sent = to.remote.put_pack(catalog.encode(), catalog.objects(), began_ms - REMOTE_GRACE_MS / 2)?;
+            let catalog = Catalog { stamp: to.attempt.stamp(), ..catalog };
+            let sent = to.remote.put_pack(catalog.encode(), catalog.objects(), to.attempt.is_resumed())?;
             named.catalogs.push(sent);
             Ok(())
         };
@@ -313,9 +334,6 @@ impl<'a> Uploads<'a> {
         }
         if !catalog.frames.is_empty() {
             put_catalog(catalog, &mut named)?;
-        }
-        if to.host.now_ms() - began_ms > REMOTE_GRACE_MS / 2 {
-            return Err(RemoteError::TooSlow.into());
         }
         Ok(named)
     }

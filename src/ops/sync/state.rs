@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::attempt::Attempt;
 use crate::disk::{Dir, Lock, LockMode};
 use crate::format::FORMAT_VERSION;
 use crate::format::catalog::Catalog;
@@ -46,6 +47,9 @@ pub struct RemoteState {
     record_id: String,
     /// Up to which record this machine's log is shared with it.
     pub local: u64,
+    /// What is being sent, until an entry names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    attempt: Option<Attempt>,
 }
 
 impl RemoteState {
@@ -65,6 +69,7 @@ impl RemoteState {
             record: 0,
             record_id: none,
             local: 0,
+            attempt: None,
         }
     }
 
@@ -87,6 +92,17 @@ impl RemoteState {
     /// Forgets what was seen, so that all is looked at again.
     pub fn forget_seen(&mut self) {
         self.note(&Seen::NOTHING, 0);
+    }
+
+    /// The attempt to send that was interrupted lately, else a new one.
+    pub fn begin_attempt(&mut self, now_ms: i64) -> Attempt {
+        let attempt = self.attempt.and_then(|attempt| attempt.resumed(now_ms)).unwrap_or_else(|| Attempt::new(now_ms));
+        *self.attempt.insert(attempt)
+    }
+
+    /// What was sent is named.
+    pub fn end_attempt(&mut self) {
+        self.attempt = None;
     }
 
     /// Notes an entry, and up to where this machine's log is shared with it.

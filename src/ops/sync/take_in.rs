@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use super::absent::Absent;
+use super::absent::{Absent, Unread};
 use super::merge::{Merge, Renumbered, Shared, merge};
 use super::state::{RemoteState, Remotes};
 use super::wanted::Parts;
@@ -78,27 +78,30 @@ pub fn take_in(
     let batch = workspace.begin_batch(host)?;
     let records: Vec<Record> = found.iter().flat_map(|found| found.entry.records.iter().cloned()).collect();
     check_labels(&records)?;
-    let before = Absent::of_remote(remotes, name)?;
-    let mut absent = before.clone();
-    let what = Contents::of(found);
+    let mut before = Unread::of_remote(remotes, name);
     let receiving = Receiving { workspace, remote, records: &records, given_up, host };
-    match receiving.receive(&what, &mut absent, &batch) {
+    let received = receiving.receive(&Contents::of(found), &mut before, &batch);
+    before.refuse_unreadable()?;
+    let absent = match received {
         Err(OpsError::Remote(RemoteError::Lacking { .. })) => {
             // This machine has given contents away that others still build upon: they are fetched again, with all there is.
-            absent = before.clone();
             let all = remote.all_behind(&Seen::NOTHING, u64::MAX)?;
-            receiving.receive(&Contents::of(&all), &mut absent, &batch)?;
+            let received = receiving.receive(&Contents::of(&all), &mut before, &batch);
+            before.refuse_unreadable()?;
+            received?
         }
         other => other?,
-    }
+    };
     batch.prepare()?;
     // Before the versions that need it: then a crash leaves too much in it and never too little.
-    absent.save(remotes, name)?;
+    if let Some(mut absent) = absent {
+        absent.save(remotes, name)?;
+    }
     let taken = publish(workspace, (remotes, name, state), &records, batch, host);
     let (local, merge) = match taken {
         Ok(taken) => taken,
         Err(error) => {
-            before.put_back(remotes, name)?;
+            before.put_back()?;
             return Err(error);
         }
     };
@@ -159,13 +162,16 @@ struct Receiving<'a> {
 }
 
 impl Receiving<'_> {
-    /// Fetches packs, checks them and what the records need of them, puts them into a batch, and notes what was left there.
-    fn receive(&self, what: &Contents, absent: &mut Absent, batch: &Batch) -> OpsResult<()> {
+    /// Fetches packs, checks them and what the records need of them, and puts them into a batch. Gives what is at the remote and not
+    /// here then, unless that is what it was before.
+    fn receive(&self, what: &Contents, before: &mut Unread<'_>, batch: &Batch) -> OpsResult<Option<Absent>> {
         let Self { workspace, remote, host, .. } = *self;
+        let mut absent = None;
         for catalog in &what.catalogs {
             refuse_cancelled(host)?;
-            absent.add(remote.get_catalog(catalog)?);
+            before.copy_once(&mut absent)?.add(remote.get_catalog(catalog)?);
         }
+        let is_there = |id: &ObjectId| absent.as_ref().map_or_else(|| before.has(id), |absent| absent.has(id));
         let total = what.packs.iter().map(|pack| pack.bytes).sum();
         let on_bytes = |done| host.progress(Phase::Receiving, done, Some(total));
         let fetched = remote.get_packs(&what.packs, workspace.store.tmp(), host.cancel_flag(), &on_bytes);
@@ -174,20 +180,23 @@ impl Receiving<'_> {
         let mut waiting = Vec::new();
         for file in fetched? {
             refuse_cancelled(host)?;
-            waiting.extend(incoming.add(file, &|id| absent.has(id)).map_err(of_remote)?);
+            waiting.extend(incoming.add(file, &is_there).map_err(of_remote)?);
         }
-        waiting.extend(incoming.check_large(&|id| absent.has(id)).map_err(of_remote)?);
+        waiting.extend(incoming.check_large(&is_there).map_err(of_remote)?);
         for waiting in waiting {
-            absent.push(what.packs[waiting.file], waiting.frame, waiting.base);
+            before.copy_once(&mut absent)?.push(what.packs[waiting.file], waiting.frame, waiting.base);
         }
-        absent.forget_present(&workspace.store)?;
-        self.check_complete(absent)?;
-        Ok(incoming.fill(batch)?)
+        if let Some(absent) = &mut absent {
+            absent.forget_present(&workspace.store)?;
+        }
+        self.check_complete(&|id| absent.as_ref().map_or_else(|| before.has(id), |absent| absent.has(id)))?;
+        incoming.fill(batch)?;
+        Ok(absent)
     }
 
     /// Checks that of every version that is not deleted again each tree is here, and each content here, as long as its tree says, or at
     /// the remote, unless it was purged.
-    fn check_complete(&self, absent: &Absent) -> OpsResult<()> {
+    fn check_complete(&self, is_there: &dyn Fn(&ObjectId) -> bool) -> OpsResult<()> {
         let Self { workspace, records, given_up, .. } = *self;
         let purged: HashSet<ObjectId> = workspace.log.purges()?.into_iter().flat_map(|(_, purge)| purge.contents).collect();
         let mut reader = workspace.store.reader();
@@ -200,9 +209,9 @@ impl Receiving<'_> {
             let mut parts = Parts::new(&workspace.store);
             parts.add(base.as_ref(), &version.root).map_err(of_remote)?;
             for part in parts.found.iter().filter(|part| part.kind == ObjectKind::Blob) {
-                let is_known = absent.has(&part.id) || given_up.contents.contains(&part.id) || purged.contains(&part.id);
                 let is_here = workspace.store.seems_to_contain(&part.id)?;
-                if !is_known && !is_here {
+                let is_given_up = given_up.contents.contains(&part.id) || purged.contains(&part.id);
+                if !is_here && !is_given_up && !is_there(&part.id) {
                     return Err(of_remote(StoreError::Missing { kind: part.kind, id: part.id }));
                 }
                 if is_here && !reader.may_have_length(&part.id, part.bytes) {

@@ -7,7 +7,7 @@ use super::remotes::Open;
 use super::state::Remotes;
 use super::take_in::refuse_cancelled;
 use super::{reset_if_older, seen_of};
-use crate::format::catalog::{Catalog, CatalogFrame, frames_of_pack};
+use crate::format::catalog::{Catalog, CatalogFrame};
 use crate::format::frame::Frame;
 use crate::format::pack::PackFrame;
 use crate::format::remote::PackRef;
@@ -120,7 +120,7 @@ impl<'a> Checking<'a> {
         for catalog in self.catalogs.clone() {
             refuse_cancelled(self.host)?;
             match self.remote.get_catalog(&catalog) {
-                Ok(Catalog { packs, frames }) => {
+                Ok(Catalog { packs, frames, .. }) => {
                     self.ids.extend(frames.into_iter().flat_map(|CatalogFrame { frame, .. }| with_kind(frame)));
                     self.packs.extend(packs);
                 }
@@ -210,9 +210,8 @@ fn with_kind(frame: PackFrame) -> impl Iterator<Item = (ObjectKind, ObjectId)> {
 
 /// The frames of a pack, each of which has the bytes that its checksum says.
 fn whole_frames(remote: &Remote, pack: &PackRef) -> RemoteResult<Vec<PackFrame>> {
-    let bytes = remote.get_whole(pack)?;
+    let (bytes, frames) = remote.get_frames(pack)?;
     let damaged = |error| RemoteError::format(&format!("packs/{}", pack.id), &error);
-    let frames = frames_of_pack(&bytes).map_err(damaged)?;
     for (frame, _) in &frames {
         Frame::parse_checked(&bytes[frame.offset as usize..][..frame.bytes as usize]).map_err(damaged)?;
     }

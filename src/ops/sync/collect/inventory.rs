@@ -1,8 +1,7 @@
 //! What a remote consists of: the entries behind the newest summary, the packs that count, and what is in them.
 
 use crate::disk::{Dir, TempFile};
-use crate::format::catalog::{Catalog, CatalogFrame, frames_of_pack};
-use crate::format::pack::PackFrame;
+use crate::format::catalog::{Catalog, CatalogFrame};
 use crate::format::remote::{PackRef, RemoteEntry};
 use crate::format::summary::Summary;
 use crate::id::ObjectId;
@@ -10,10 +9,7 @@ use crate::limits::{PACK_MERGE_BYTES, REMOTE_TRANSFERS};
 use crate::ops::sync::absent::Absent;
 use crate::ops::sync::take_in::refuse_cancelled;
 use crate::ops::{Host, OpsResult};
-use crate::remote::{Remote, RemoteError, Seen};
-
-/// Frames of a pack, and what they are made against.
-type Frames = Vec<(PackFrame, Option<ObjectId>)>;
+use crate::remote::{Frames, Remote, RemoteError, Seen};
 
 /// A pack that everybody takes in as a whole.
 pub struct Whole {
@@ -88,7 +84,7 @@ impl Inventory {
     fn read_catalogs(&mut self, remote: &Remote, host: &dyn Host) -> OpsResult<()> {
         for catalog in self.catalogs.clone() {
             refuse_cancelled(host)?;
-            let Catalog { packs, frames } = remote.get_catalog(&catalog)?;
+            let Catalog { packs, frames, .. } = remote.get_catalog(&catalog)?;
             let mut listed: Vec<(PackRef, Vec<CatalogFrame>)> = packs.into_iter().map(|pack| (pack, Vec::new())).collect();
             for frame in frames {
                 let Some((pack, frames)) = listed.get_mut(frame.pack as usize) else { continue };
@@ -107,8 +103,8 @@ impl Inventory {
         let small: Vec<PackRef> = packs.iter().filter(|pack| pack.bytes < PACK_MERGE_BYTES).copied().collect();
         let mut read = Vec::with_capacity(small.len());
         for some in small.chunks(REMOTE_TRANSFERS) {
-            for bytes in get_all(remote, some, host)? {
-                read.push((self.spool.bytes(), frames_of_pack(&bytes)?));
+            for (bytes, frames) in get_all(remote, some, host)? {
+                read.push((self.spool.bytes(), frames));
                 self.spool.write(&bytes)?;
             }
         }
@@ -125,10 +121,10 @@ impl Inventory {
 }
 
 /// Fetches a few packs at the same time.
-pub fn get_all(remote: &Remote, packs: &[PackRef], host: &dyn Host) -> OpsResult<Vec<Vec<u8>>> {
+fn get_all(remote: &Remote, packs: &[PackRef], host: &dyn Host) -> OpsResult<Vec<(Vec<u8>, Frames)>> {
     refuse_cancelled(host)?;
     std::thread::scope(|scope| {
-        let threads: Vec<_> = packs.iter().map(|pack| scope.spawn(move || remote.get_whole(pack))).collect();
+        let threads: Vec<_> = packs.iter().map(|pack| scope.spawn(move || remote.get_frames(pack))).collect();
         let gone = || Err(RemoteError::Unreachable { action: "read", key: "packs".to_owned(), why: "stopped".to_owned() });
         threads.into_iter().map(|thread| Ok(thread.join().unwrap_or_else(|_| gone())?)).collect()
     })

@@ -4,14 +4,16 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Use;
-use super::inventory::{Inventory, get_all};
+use super::inventory::Inventory;
 use crate::format::catalog::{Catalog, CatalogFrame, frames_of_pack};
 use crate::format::frame::{Content, Frame};
 use crate::format::pack::{PackBuilder, PackFrame};
 use crate::format::remote::PackRef;
 use crate::id::{ObjectId, ObjectKind};
-use crate::limits::{CATALOG_OBJECTS_MAX, PACK_BYTES_TARGET, PACK_MERGE_BYTES, PACK_OBJECTS_MAX, REMOTE_GRACE_MS};
+use crate::limits::{CATALOG_OBJECTS_MAX, PACK_BYTES_TARGET, PACK_MERGE_BYTES, PACK_OBJECTS_MAX};
+use crate::ops::sync::attempt::Attempt;
 use crate::ops::sync::fetch::take_contents;
+use crate::ops::sync::refuse_cancelled;
 use crate::ops::{Host, OpsResult, Workspace};
 use crate::remote::Remote;
 use crate::store::{Incoming, Packer};
@@ -114,10 +116,10 @@ pub fn merge(
     remote: &Remote,
     inventory: &Inventory,
     in_use: &Use,
-    plan: Plan,
+    (plan, attempt): (Plan, &Attempt),
     host: &dyn Host,
 ) -> OpsResult<Merged> {
-    let mut writer = MergeWriter::new(remote, host);
+    let mut writer = MergeWriter::new(remote, attempt, host);
     let mut spool = workspace.store.tmp().temp_file()?;
     let mut copied: Vec<Copied> = Vec::new();
     // Where in the order of what everybody takes in a pack stays as it is.
@@ -150,7 +152,8 @@ pub fn merge(
             continue;
         }
         let at = spool.bytes();
-        get_all(remote, std::slice::from_ref(pack), host)?.iter().try_for_each(|bytes| spool.write(bytes))?;
+        refuse_cancelled(host)?;
+        spool.write(&remote.get_whole(pack)?)?;
         copied.extend(frames.iter().map(|CatalogFrame { frame, base, .. }| Copied {
             offset: at + u64::from(frame.offset),
             frame: frame.clone(),
@@ -220,7 +223,7 @@ fn make_anew(
         let count = take_contents(workspace, remote, &inventory.located, (&mut incoming, rest), host)?;
         let (now, later) = rest.split_at(count);
         let wanted = now.iter().map(|id| (ObjectKind::Blob, *id)).collect();
-        let mut packer = Packer::new(&workspace.store, wanted, &|_| false)?;
+        let mut packer = Packer::new(&workspace.store, wanted, &|_| false, writer.attempt.stamp())?;
         for id in now {
             if let Some((bytes, _)) = packer.add(ObjectKind::Blob, id)? {
                 writer.put_listed(bytes)?;
@@ -237,6 +240,7 @@ fn make_anew(
 /// Puts merged packs together and sends them.
 struct MergeWriter<'a> {
     remote: &'a Remote,
+    attempt: &'a Attempt,
     host: &'a dyn Host,
     whole: PackBuilder,
     listed: PackBuilder,
@@ -244,8 +248,9 @@ struct MergeWriter<'a> {
 }
 
 impl<'a> MergeWriter<'a> {
-    fn new(remote: &'a Remote, host: &'a dyn Host) -> Self {
-        Self { remote, host, whole: PackBuilder::default(), listed: PackBuilder::default(), merged: Merged::default() }
+    fn new(remote: &'a Remote, attempt: &'a Attempt, host: &'a dyn Host) -> Self {
+        let [whole, listed] = [(); 2].map(|()| PackBuilder::new(attempt.stamp()));
+        Self { remote, attempt, host, whole, listed, merged: Merged::default() }
     }
 
     fn copy(&mut self, frame: &PackFrame, bytes: &[u8], is_needed_by_all: bool) -> OpsResult<()> {
@@ -265,7 +270,7 @@ impl<'a> MergeWriter<'a> {
     }
 
     fn flush_whole(&mut self) -> OpsResult<()> {
-        let builder = std::mem::take(&mut self.whole);
+        let builder = std::mem::replace(&mut self.whole, PackBuilder::new(self.attempt.stamp()));
         if builder.objects() > 0 {
             let pack = self.put(builder)?;
             self.merged.whole.push(pack);
@@ -274,7 +279,7 @@ impl<'a> MergeWriter<'a> {
     }
 
     fn flush_listed(&mut self) -> OpsResult<()> {
-        let builder = std::mem::take(&mut self.listed);
+        let builder = std::mem::replace(&mut self.listed, PackBuilder::new(self.attempt.stamp()));
         if builder.objects() == 0 { Ok(()) } else { self.put_listed(builder.finish()) }
     }
 
@@ -293,8 +298,8 @@ impl<'a> MergeWriter<'a> {
     }
 
     fn put_bytes(&self, bytes: Vec<u8>, objects: u64) -> OpsResult<PackRef> {
-        crate::ops::sync::refuse_cancelled(self.host)?;
-        Ok(self.remote.put_pack(bytes, objects, self.host.now_ms() - REMOTE_GRACE_MS / 2)?)
+        refuse_cancelled(self.host)?;
+        Ok(self.remote.put_pack(bytes, objects, self.attempt.is_resumed())?)
     }
 
     fn finish(mut self) -> OpsResult<Merged> {
@@ -305,13 +310,13 @@ impl<'a> MergeWriter<'a> {
 }
 
 /// Sends catalogs of packs.
-pub fn put_catalogs(remote: &Remote, listed: &[(PackRef, Vec<CatalogFrame>)], host: &dyn Host) -> OpsResult<Vec<PackRef>> {
+pub fn put_catalogs(remote: &Remote, listed: &[(PackRef, Vec<CatalogFrame>)], attempt: &Attempt) -> OpsResult<Vec<PackRef>> {
     let (mut catalogs, mut catalog) = (Vec::new(), Catalog::default());
     for (at, (pack, frames)) in listed.iter().enumerate() {
         catalog.push(*pack, frames.iter().map(|frame| (frame.frame.clone(), frame.base)));
         if catalog.objects() >= CATALOG_OBJECTS_MAX || at + 1 == listed.len() {
-            let catalog = std::mem::take(&mut catalog);
-            catalogs.push(remote.put_pack(catalog.encode(), catalog.objects(), host.now_ms() - REMOTE_GRACE_MS / 2)?);
+            let catalog = Catalog { stamp: attempt.stamp(), ..std::mem::take(&mut catalog) };
+            catalogs.push(remote.put_pack(catalog.encode(), catalog.objects(), attempt.is_resumed())?);
         }
     }
     Ok(catalogs)

@@ -12,6 +12,7 @@ mod tests;
 
 use std::collections::HashSet;
 
+use super::attempt::Attempt;
 use super::remotes::Open;
 use super::state::Remotes;
 use super::{SyncOutcome, fetch_all, reset_if_older, seen_of};
@@ -118,7 +119,8 @@ pub(super) fn collect(
         outcome.bytes.1 = outcome.bytes.0.saturating_sub(plan.dropped_bytes);
         outcome.packs.1 = plan.packs_after();
     } else if outcome.summarized {
-        let merged = merge::merge(workspace, remote, &inventory, &in_use, plan, host)?;
+        let attempt = Attempt::new(host.now_ms());
+        let merged = merge::merge(workspace, remote, &inventory, &in_use, (plan, &attempt), host)?;
         outcome.packs.1 = merged.packs().count() as u64;
         outcome.bytes.1 = merged.packs().map(|pack| pack.bytes).sum();
         let summary = Summary {
@@ -126,11 +128,12 @@ pub(super) fn collect(
             number: inventory.summary.as_ref().map_or(1, |summary| summary.number + 1),
             entry: inventory.last.0,
             entry_id: inventory.last.1,
-            bundles: bundles(remote, &inventory, host)?,
+            bundles: bundles(remote, &inventory, &attempt)?,
             packs: merged.whole,
-            catalogs: merge::put_catalogs(remote, &merged.listed, host)?,
+            catalogs: merge::put_catalogs(remote, &merged.listed, &attempt)?,
         };
         super::refuse_cancelled(host)?;
+        attempt.check_in_time(host.now_ms())?;
         if remote.create_summary(&summary)? == Creation::Exists {
             return Err(RemoteError::Collected.into());
         }
@@ -140,32 +143,30 @@ pub(super) fn collect(
 }
 
 /// Bundles with all entries: large ones stay, what is behind them is put together anew.
-fn bundles(remote: &Remote, inventory: &Inventory, host: &dyn Host) -> OpsResult<Vec<PackRef>> {
+fn bundles(remote: &Remote, inventory: &Inventory, attempt: &Attempt) -> OpsResult<Vec<PackRef>> {
     let old = inventory.summary.as_ref().map_or(&[][..], |summary| &summary.bundles);
     let kept = old.iter().take_while(|bundle| bundle.bytes >= BUNDLE_BYTES_TARGET as u64 / 2).count();
     let (mut bundles, mut entries, mut bytes) = (old[..kept].to_vec(), Vec::new(), 0);
     let mut open = Vec::new();
     for bundle in &old[kept..] {
-        let found = crate::format::summary::decode_bundle(&remote.get_whole(bundle)?);
-        open.extend(found.map_err(|error| RemoteError::format("packs", &error))?);
+        open.extend(remote.get_bundle(bundle)?);
     }
     for entry in open.into_iter().chain(inventory.entries.iter().cloned()) {
         bytes += entry.len();
         entries.push(entry);
         if bytes >= BUNDLE_BYTES_TARGET {
-            bundles.push(put_bundle(remote, &std::mem::take(&mut entries), host)?);
+            bundles.push(put_bundle(remote, &std::mem::take(&mut entries), attempt)?);
             bytes = 0;
         }
     }
     if !entries.is_empty() {
-        bundles.push(put_bundle(remote, &entries, host)?);
+        bundles.push(put_bundle(remote, &entries, attempt)?);
     }
     Ok(bundles)
 }
 
-fn put_bundle(remote: &Remote, entries: &[Vec<u8>], host: &dyn Host) -> OpsResult<PackRef> {
-    let fresh = host.now_ms() - crate::limits::REMOTE_GRACE_MS / 2;
-    Ok(remote.put_pack(encode_bundle(entries), entries.len() as u64, fresh)?)
+fn put_bundle(remote: &Remote, entries: &[Vec<u8>], attempt: &Attempt) -> OpsResult<PackRef> {
+    Ok(remote.put_pack(encode_bundle(entries, attempt.stamp()), entries.len() as u64, attempt.is_resumed())?)
 }
 
 /// Finds out what is of use, with the chunks of large contents, be they here or not.

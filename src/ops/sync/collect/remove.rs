@@ -2,13 +2,13 @@
 //!
 //! Named are: what the newest summary names, what the entries behind it name, and, as long as a summary is younger than the grace
 //! period, what it has replaced: a reader that knows only what was before may be at work. Of what remains only that goes which is
-//! older than the grace period by the storage's own clock: a sync may have sent it and be about to name it. What was replaced because
-//! of a purge goes at once; a reader that misses a pack asks for the newest summary.
+//! older than the grace period by the storage's own clock: a sync may have sent it and be about to name it. What is that old in the
+//! list is never named any more (`attempt`). What was replaced because of a purge goes at once; a reader that misses a pack asks for
+//! the newest summary.
 
 use std::collections::HashSet;
 
 use super::RemoteGcOptions;
-use crate::format::catalog::frames_of_pack;
 use crate::format::remote::PackRef;
 use crate::id::ObjectId;
 use crate::ops::sync::refuse_cancelled;
@@ -119,9 +119,9 @@ impl<'a> Named<'a> {
     }
 
     fn holds_purged(&self, pack: &PackRef) -> OpsResult<bool> {
-        match self.remote.get_whole(pack) {
+        match self.remote.get_frames(pack) {
             Err(RemoteError::Missing { .. }) => Ok(false),
-            bytes => Ok(frames_of_pack(&bytes?)?.iter().any(|(frame, _)| frame.ids.iter().any(|id| self.purged.contains(id)))),
+            found => Ok(found?.1.iter().any(|(frame, _)| frame.ids.iter().any(|id| self.purged.contains(id)))),
         }
     }
 }

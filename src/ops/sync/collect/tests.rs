@@ -1,6 +1,7 @@
 //! A collection that dies at any of its requests leaves a remote from which everything comes.
 
-use std::ops::Range;
+mod racing;
+
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,54 +9,19 @@ use super::*;
 use crate::ops::{
     FetchWhat, InitOptions, PushOptions, QuietHost, SyncOptions, VerifyOptions, fetch_contents, init, push, restore_sources, sync, verify,
 };
-use crate::remote::{Address, Bucket, RemoteResult, Stored};
+use crate::remote::Bucket;
+use crate::remote::testing::{Directory, Fate, Scripted};
 
-/// A storage that after some requests is not reached any more, as by a process that was killed.
-struct Dying {
-    bucket: Box<dyn Bucket>,
-    left: AtomicU64,
-    /// Whether the last request is carried out, though nobody hears of it.
-    last_is_done: bool,
-}
-
-impl Dying {
-    fn ask<T>(&self, key: &str, request: impl FnOnce() -> RemoteResult<T>) -> RemoteResult<T> {
-        let left = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).unwrap_or(0);
-        if left > 1 {
-            return request();
-        }
-        if left == 1 && self.last_is_done {
-            drop(request());
-        }
-        Err(RemoteError::Unreachable { action: "reach", key: key.to_owned(), why: "killed".to_owned() })
-    }
-}
-
-impl Bucket for Dying {
-    fn get(&self, key: &str, bytes_max: usize) -> RemoteResult<Option<Vec<u8>>> {
-        self.ask(key, || self.bucket.get(key, bytes_max))
-    }
-    fn create(&self, key: &str, bytes: &[u8]) -> RemoteResult<Creation> {
-        self.ask(key, || self.bucket.create(key, bytes))
-    }
-    fn put(&self, key: &str, bytes: Vec<u8>) -> RemoteResult<()> {
-        self.ask(key, || self.bucket.put(key, bytes))
-    }
-    fn size(&self, key: &str) -> RemoteResult<Option<u64>> {
-        self.ask(key, || self.bucket.size(key))
-    }
-    fn look(&self, key: &str) -> RemoteResult<Option<Stored>> {
-        self.ask(key, || self.bucket.look(key))
-    }
-    fn remove(&self, key: &str) -> RemoteResult<()> {
-        self.ask(key, || self.bucket.remove(key))
-    }
-    fn stored(&self, prefix: &str) -> RemoteResult<Vec<Stored>> {
-        self.ask(prefix, || self.bucket.stored(prefix))
-    }
-    fn get_range(&self, key: &str, range: Range<u64>, bytes_max: usize) -> RemoteResult<Option<Vec<u8>>> {
-        self.ask(key, || self.bucket.get_range(key, range, bytes_max))
-    }
+/// A storage that after some requests is not reached any more, as by a process that was killed; whether the last one is carried out,
+/// though nobody hears of it.
+fn dying(far: &Path, requests: u64, last_is_done: bool) -> Box<dyn Bucket> {
+    let left = AtomicU64::new(requests);
+    let script = move |_: &str, _: &str| match left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
+        Ok(1) if last_is_done => Fate::AnswerLost,
+        Ok(2..) => Fate::Answered,
+        _ => Fate::RequestLost,
+    };
+    Box::new(Scripted::new(directory(far), script))
 }
 
 const VERSIONS: u64 = 5;
@@ -64,8 +30,8 @@ fn access(folder: &Path) -> RemoteAccess {
     RemoteAccess { state_folder: Some(folder.join("state")), agrees: true, ..RemoteAccess::default() }
 }
 
-fn bucket(folder: &Path) -> Box<dyn Bucket> {
-    Address::parse(&format!("file://{}", folder.display()), folder).unwrap().open(&Vec::new(), false).unwrap()
+fn directory(far: &Path) -> Directory {
+    Directory::open(far, false).unwrap()
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -101,15 +67,15 @@ fn shared_versions(folder: &Path, versions: u64, lines: usize) -> Workspace {
     workspace
 }
 
-/// Everything comes from there, and is whole.
-fn assert_whole(far: &Path, what: &str) {
+/// So many versions come from there, and are whole.
+fn assert_whole(far: &Path, versions: u64, what: &str) {
     let folder = tempfile::tempdir().unwrap();
     let (root, url) = (folder.path().join("clone"), format!("file://{}", far.display()));
     std::fs::create_dir_all(&root).unwrap();
     let access = access(folder.path());
     let made = restore_sources(&root, &InitOptions::default(), &url, ("ada", &access), &QuietHost::default());
     let (made, ..) = made.unwrap_or_else(|error| panic!("{what}: {error}"));
-    assert_eq!(made.versions, VERSIONS, "{what}");
+    assert_eq!(made.versions, versions, "{what}");
     let mut workspace = Workspace::open(&root, &QuietHost::default()).unwrap();
     fetch_contents(&mut workspace, &FetchWhat::All, &access, &QuietHost::default()).unwrap();
     let verified = verify(&mut workspace, &VerifyOptions::default(), &QuietHost::default()).unwrap();
@@ -131,12 +97,10 @@ fn killed_at_any_request_everything_comes_from_it() {
     for requests in (1..).step_by(step) {
         let far = folder.path().join(format!("far {requests}"));
         copy(&folder.path().join("far"), &far);
-        let dying =
-            Dying { bucket: bucket(&far), left: AtomicU64::new(requests), last_is_done: (requests / step as u64).is_multiple_of(2) };
-        let died = run(&mut workspace, Box::new(dying)).is_err();
-        assert_whole(&far, &format!("killed at request {requests}"));
-        run(&mut workspace, bucket(&far)).unwrap();
-        assert_whole(&far, &format!("finished after request {requests}"));
+        let died = run(&mut workspace, dying(&far, requests, (requests / step as u64).is_multiple_of(2))).is_err();
+        assert_whole(&far, VERSIONS, &format!("killed at request {requests}"));
+        run(&mut workspace, Box::new(directory(&far))).unwrap();
+        assert_whole(&far, VERSIONS, &format!("finished after request {requests}"));
         let left = std::fs::read_dir(far.join("packs")).unwrap().count();
         assert!(left <= 8, "{left} packs are left of those killed at request {requests}");
         if !died {
