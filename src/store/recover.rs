@@ -192,7 +192,7 @@ impl Store {
     pub(super) fn steps_in(&self, segment: u32, from: Position, visit: &mut dyn FnMut(Step<'_>) -> StoreResult<()>) -> StoreResult<()> {
         {
             // Mapped anew, to its present length.
-            let Some(end) = self.segments.map(segment, u64::MAX - 1)?.map(|map| map.len()) else { return Ok(()) };
+            let Some(end) = self.segments.map(segment, u64::MAX)?.map(|map| map.len()) else { return Ok(()) };
             let mut offset = SEGMENT_HEADER_BYTES;
             if segment == from.segment {
                 offset = offset.max(from.offset as usize);

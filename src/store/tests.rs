@@ -6,6 +6,7 @@ use crate::format::frame::SEGMENT_HEADER_BYTES;
 use crate::limits::{BATCH_BYTES_MAX, DELTA_DEPTH_MAX, WHOLE_BYTES_MAX};
 use proptest::prelude::*;
 
+mod catching_up;
 mod collecting;
 mod follow;
 mod simulation;

@@ -254,6 +254,58 @@ mod tests {
         assert_eq!(ObjectIndex::open(open()).unwrap().covered(), Position::default());
     }
 
+    fn adding(index: &mut ObjectIndex, tmp: &Dir, numbers: std::ops::Range<u32>) {
+        let to = at(index.covered().offset + 1);
+        index.add(tmp, &numbers.map(entry).collect::<Vec<_>>(), to).unwrap();
+    }
+
+    #[test]
+    fn a_full_tail_becomes_a_run_and_the_next_entries_begin_another_tail() {
+        let full = INDEX_TAIL_ENTRIES_MAX as u32;
+        // Full of entries, and of records without any.
+        for (records, entries) in [(1, full), (full, 0)] {
+            let folder = tempfile::tempdir().unwrap();
+            let dir = Dir::open(folder.path(), RootOf::UserPath).unwrap();
+            let mut index = ObjectIndex::open(dir.clone()).unwrap();
+            (0..records).for_each(|_| adding(&mut index, &dir, 0..entries));
+            assert_eq!((index.runs.len(), dir.contains("tail").unwrap()), (0, true));
+            adding(&mut index, &dir, entries..entries + entries.min(1));
+            assert_eq!((index.runs.len(), dir.contains("tail").unwrap()), (1, false));
+            adding(&mut index, &dir, full + 1..full + 3);
+            let reopened = ObjectIndex::open(dir).unwrap();
+            assert_eq!((reopened.runs.len(), reopened.tail_records, reopened.covered()), (1, 1, index.covered()));
+            assert!(reopened.candidates(&entry(full + 2).0).eq([entry(full + 2).1]));
+        }
+    }
+
+    #[test]
+    fn more_entries_at_once_than_a_tail_holds_become_a_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = Dir::open(folder.path(), RootOf::UserPath).unwrap();
+        let mut index = ObjectIndex::open(dir.clone()).unwrap();
+        adding(&mut index, &dir, 0..3000);
+        assert_eq!(index.runs.iter().map(Run::len).collect::<Vec<_>>(), [3000]);
+        adding(&mut index, &dir, 3000..5060);
+        assert_eq!(index.runs.iter().map(Run::len).collect::<Vec<_>>(), [5060], "less than twice as large: merged");
+        adding(&mut index, &dir, 5060..7590);
+        assert_eq!(index.runs.iter().map(Run::len).collect::<Vec<_>>(), [5060, 2530], "twice as large: left alone");
+    }
+
+    #[test]
+    fn replaced_entries_are_gone_and_the_new_ones_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = Dir::open(folder.path(), RootOf::UserPath).unwrap();
+        let mut index = ObjectIndex::open(dir.clone()).unwrap();
+        adding(&mut index, &dir, 0..3000);
+        adding(&mut index, &dir, 3000..3010);
+        let moved = |n| (entry(n).0, Location::new(2, n, 0));
+        index.replace(&dir, &[1], &[moved(7), moved(3001)]).unwrap();
+        for index in [&index, &ObjectIndex::open(dir).unwrap()] {
+            assert_eq!((index.entries().count(), index.covered()), (2, at(2)));
+            assert!([7, 3001].into_iter().all(|n| index.candidates(&entry(n).0).eq([moved(n).1])));
+        }
+    }
+
     #[test]
     fn clearing_forgets_everything() {
         let folder = tempfile::tempdir().unwrap();

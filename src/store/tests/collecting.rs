@@ -62,6 +62,36 @@ fn whoever_is_alone_with_the_store_does_not_wait_for_itself() {
 }
 
 #[test]
+fn what_another_has_moved_is_noticed_once() {
+    let test = TestStore::new();
+    let store = test.open();
+    history(&store, 2, 2);
+    seal(&store);
+    let other = test.open();
+    drop(other.try_no_pins().unwrap().unwrap());
+    assert_eq!((other.refresh().unwrap(), other.known_collections()), (false, 0));
+    let map = other.segments.map(1, 0).unwrap().unwrap();
+    collect(&store, &[1], &LiveSet::default());
+    assert_eq!((other.refresh().unwrap(), other.known_collections()), (true, 1));
+    assert!(other.segments.map(1, 0).unwrap().unwrap().len() < map.len());
+    assert!(!other.refresh().unwrap());
+}
+
+#[test]
+fn a_count_of_collections_that_cannot_be_had_is_an_error_unless_there_is_none() {
+    let test = TestStore::new();
+    let store = test.open();
+    let path = test.folder.path().join("gc.lock");
+    std::os::unix::fs::symlink("elsewhere", &path).unwrap();
+    assert!(store.refresh().is_err());
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, [0; 9]).unwrap();
+    assert!(Store::open(&test.dir()).is_err());
+    std::fs::remove_dir_all(test.folder.path()).unwrap();
+    assert!(!store.refresh().unwrap(), "where no lock can be had nothing was ever moved");
+}
+
+#[test]
 fn a_list_that_stays_for_what_is_made_against_it_is_no_damage() {
     let test = TestStore::new();
     let store = test.open();
