@@ -253,7 +253,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let dir = Dir::open(folder.path(), RootOf::UserPath).unwrap();
         for number in 1..=count {
-            std::fs::write(folder.path().join(name_of(number)), [&encode_segment_header([number as u8; 8])[..], &[7; 100]].concat()).unwrap();
+            std::fs::write(folder.path().join(name_of(number)), [&encode_segment_header([number as u8; 8])[..], &[7; 100]].concat())
+                .unwrap();
         }
         (folder, Segments::open(dir).unwrap())
     }
