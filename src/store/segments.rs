@@ -358,6 +358,8 @@ mod tests {
     fn names_are_read_back_and_others_passed_over() {
         assert_eq!(number_of(&name_of(7)), Some(7));
         assert_eq!(number_of(&name_of(1_000_000)), Some(1_000_000));
+        assert_eq!(number_of(&name_of(ADOPTED_FIRST - 1)), Some(ADOPTED_FIRST - 1));
+        assert_eq!(number_of(&name_of(ADOPTED_FIRST)), None);
         for name in ["7.seg", "000000.seg", "0000007.seg", "+00007.seg", "000007.idx", "t12-3", "4294967295.seg"] {
             assert_eq!(number_of(name), None, "{name}");
         }

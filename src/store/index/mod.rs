@@ -207,8 +207,11 @@ fn position((segment, offset): (u32, u64)) -> Position {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
     use crate::disk::RootOf;
+    use crate::format::index::{ENTRY_BYTES, TAIL_CHECKSUM_BYTES, TAIL_HEADER_BYTES};
     use crate::id::ObjectKind;
 
     fn entry(n: u32) -> (ObjectId, Location) {
@@ -303,6 +306,38 @@ mod tests {
         for index in [&index, &ObjectIndex::open(dir).unwrap()] {
             assert_eq!((index.entries().count(), index.covered()), (2, at(2)));
             assert!([7, 3001].into_iter().all(|n| index.candidates(&entry(n).0).eq([moved(n).1])));
+        }
+    }
+
+    #[test]
+    fn the_next_record_stands_behind_the_last_whole_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = Dir::open(folder.path(), RootOf::UserPath).unwrap();
+        let mut index = ObjectIndex::open(dir.clone()).unwrap();
+        adding(&mut index, &dir, 1..3);
+        std::fs::OpenOptions::new().append(true).open(folder.path().join("tail")).unwrap().write_all(b"torn").unwrap();
+        let mut index = ObjectIndex::open(dir.clone()).unwrap();
+        assert_eq!(index.covered(), at(1));
+        adding(&mut index, &dir, 3..5);
+        assert_eq!(ObjectIndex::open(dir).unwrap().covered(), at(2));
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_tail_covers_nothing_and_what_cannot_be_read_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = Dir::open(folder.path(), RootOf::UserPath).unwrap();
+        adding(&mut ObjectIndex::open(dir.clone()).unwrap(), &dir, 1..3);
+        let tail = std::fs::OpenOptions::new().append(true).open(folder.path().join("tail")).unwrap();
+        // Each entry in a record of its own, twice that.
+        let bytes_max = 2 * (INDEX_TAIL_ENTRIES_MAX + 1) * (TAIL_HEADER_BYTES + ENTRY_BYTES + TAIL_CHECKSUM_BYTES);
+        tail.set_len(bytes_max as u64).unwrap();
+        assert_eq!(ObjectIndex::open(dir.clone()).unwrap().covered(), at(1));
+        tail.set_len(bytes_max as u64 + 1).unwrap();
+        assert_eq!(ObjectIndex::open(dir.clone()).unwrap().covered(), Position::default());
+        for name in ["tail", "00000001.run"] {
+            dir.remove_file("tail".as_ref()).unwrap();
+            std::os::unix::fs::symlink("elsewhere", folder.path().join(name)).unwrap();
+            assert!(ObjectIndex::open(dir.clone()).is_err(), "{name}");
         }
     }
 

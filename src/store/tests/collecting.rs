@@ -78,12 +78,14 @@ fn what_another_has_moved_is_noticed_once() {
 }
 
 #[test]
-fn a_count_of_collections_that_cannot_be_had_is_an_error_unless_there_is_none() {
+fn what_cannot_be_read_of_collections_is_an_error_unless_there_is_none() {
     let test = TestStore::new();
     let store = test.open();
     let path = test.folder.path().join("gc.lock");
     std::os::unix::fs::symlink("elsewhere", &path).unwrap();
     assert!(store.refresh().is_err());
+    std::os::unix::fs::symlink("elsewhere", test.folder.path().join("gc.journal")).unwrap();
+    assert!(store.finish_collection().is_err());
     std::fs::remove_file(&path).unwrap();
     std::fs::write(&path, [0; 9]).unwrap();
     assert!(Store::open(&test.dir()).is_err());
