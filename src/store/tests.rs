@@ -9,6 +9,7 @@ use proptest::prelude::*;
 mod catching_up;
 mod collecting;
 mod follow;
+mod rewriting;
 mod simulation;
 
 struct TestStore {

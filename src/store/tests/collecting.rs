@@ -3,7 +3,7 @@
 use super::*;
 
 /// Versions of a few files, each an edit of the one before, with a record behind each; the ids of all of them.
-fn history(store: &Store, files: u64, versions: usize) -> Vec<Vec<ObjectId>> {
+pub(super) fn history(store: &Store, files: u64, versions: usize) -> Vec<Vec<ObjectId>> {
     let mut all: Vec<Vec<ObjectId>> = Vec::new();
     for version in 0..versions {
         let batch = store.batch().unwrap();
@@ -30,7 +30,7 @@ fn text_of(file: u64) -> Vec<u8> {
     noise(file, 2000).iter().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes()
 }
 
-fn live_set<'a>(versions: impl IntoIterator<Item = &'a Vec<ObjectId>>) -> LiveSet {
+pub(super) fn live_set<'a>(versions: impl IntoIterator<Item = &'a Vec<ObjectId>>) -> LiveSet {
     let mut live = LiveSet::default();
     for id in versions.into_iter().flatten() {
         live.insert(id);
@@ -39,11 +39,11 @@ fn live_set<'a>(versions: impl IntoIterator<Item = &'a Vec<ObjectId>>) -> LiveSe
 }
 
 /// Begins a new segment, so that those before it can be collected.
-fn seal(store: &Store) {
+pub(super) fn seal(store: &Store) {
     store.publish_when(store.batch().unwrap(), b"sealed", When::Sealing).unwrap();
 }
 
-fn collect(store: &Store, inputs: &[u32], live: &LiveSet) -> Collected {
+pub(super) fn collect(store: &Store, inputs: &[u32], live: &LiveSet) -> Collected {
     let rewritten = store.rewrite(inputs, live, Effort::default(), &AtomicBool::new(false)).unwrap();
     store.swap(rewritten, &store.try_no_pins().unwrap().expect("nobody has a pin")).unwrap()
 }
