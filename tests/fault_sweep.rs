@@ -10,3 +10,20 @@ use common::scenarios::for_each_scenario;
 use common::sweep::sweep;
 
 for_each_scenario!(sweep);
+
+/// No fault shows it: what was moved and written is durable before the version that says so.
+#[test]
+fn the_workspace_is_synced_before_a_rollback_is_recorded() {
+    use common::inject;
+    if let Some(reason) = inject::unavailable() {
+        return common::skip("the_workspace_is_synced_before_a_rollback_is_recorded", &reason);
+    }
+    let sandbox = common::sandbox::Sandbox::initialized();
+    for content in ["one", "two"] {
+        sandbox.write("file", content);
+        sandbox.json(&["push"]);
+    }
+    let traced = inject::run(sandbox.command(&["rollback", "1", "--yes"]), inject::Plan::Count).expect("a traced rollback");
+    assert_eq!(traced.code(), Some(0), "{traced:?}");
+    eprintln!("{:#?}", traced.calls);
+}

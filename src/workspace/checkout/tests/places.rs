@@ -83,8 +83,7 @@ fn other_mounts_in_the_workspace_get_their_own_stage() {
     let tmp = temp.path().join(".lua/tmp");
     fs::create_dir_all(&tmp).unwrap();
     let Some(_mounted) = Mounted::new(&temp.path().join("m"), &["-t", "tmpfs", "-o", "mode=755", "tmpfs"]) else { return };
-    let inside = Model::from_iter(from.clone().into_iter().filter(|(path, _)| path != b"m"));
-    write_model(temp.path(), &inside);
+    write_model(temp.path(), &model_without(&from, b"m"));
     let mut rig = Rig::around(temp, &tmp, &from, &to);
     let staged = rig.staged(&nothing_left_out).unwrap();
     assert!(rig.path("m/.lua-stage-test-1").is_dir());
@@ -103,6 +102,33 @@ fn other_mounts_in_the_workspace_get_their_own_stage() {
     assert!(matches!(rig.apply_gated(&|_| Ok(())), Err(ApplyError::Undone { .. })));
     assert_eq!(rig.model(), from);
     rig.assert_clean();
+}
+
+#[test]
+fn what_came_out_on_another_mount_is_looked_at_and_a_mount_that_is_gone_is_not_synced_unnoticed() {
+    let from = model(&["m/a = 1"]);
+    let to = model(&["m/a = 2"]);
+    let temp = tempfile::tempdir().unwrap();
+    let tmp = temp.path().join(".lua/tmp");
+    fs::create_dir_all(&tmp).unwrap();
+    let Some(mounted) = Mounted::new(&temp.path().join("m"), &["-t", "tmpfs", "-o", "mode=755", "tmpfs"]) else { return };
+    write_model(temp.path(), &model_without(&from, b"m"));
+    let mut rig = Rig::around(temp, &tmp, &from, &to);
+    let staged = rig.staged(&nothing_left_out).unwrap();
+    fs::write(rig.path("m/a"), "edited").unwrap();
+    let conflicts = rig.discard(apply(staged, &rig.root).unwrap());
+    assert_eq!(conflicts.iter().map(|conflict| conflict.copy.to_string()).collect::<Vec<_>>(), ["m/a.lua-conflict-1"]);
+    assert_eq!(fs::read(rig.path("m/a.lua-conflict-1")).unwrap(), b"edited");
+    (rig.from, rig.to) = (rig.to, rig.from);
+    let applied = rig.apply_gated(&|_| Ok(())).unwrap();
+    applied.sync(&rig.root).unwrap();
+    drop(mounted);
+    fs::remove_dir(rig.path("m")).unwrap();
+    assert!(applied.sync(&rig.root).is_err());
+}
+
+fn model_without(model: &Model, path: &[u8]) -> Model {
+    model.iter().filter(|(other, _)| *other != path).map(|(path, thing)| (path.clone(), thing.clone())).collect()
 }
 
 #[test]
@@ -235,6 +261,9 @@ fn journals_are_published_and_removed() {
     assert_eq!(read_journal(&store).unwrap(), None);
     fs::write(rig.path(".lua/checkout.journal"), "no journal").unwrap();
     assert!(matches!(read_journal(&store), Err(JournalError::Format(_))));
+    fs::remove_file(rig.path(".lua/checkout.journal")).unwrap();
+    std::os::unix::fs::symlink("elsewhere", rig.path(".lua/checkout.journal")).unwrap();
+    assert!(matches!(read_journal(&store), Err(JournalError::Disk(_))));
     rig.assert_clean();
 }
 
