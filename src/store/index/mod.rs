@@ -257,6 +257,13 @@ mod tests {
         assert_eq!(ObjectIndex::open(open()).unwrap().covered(), Position::default());
     }
 
+    fn opened() -> (tempfile::TempDir, Dir, ObjectIndex) {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = Dir::open(folder.path(), RootOf::UserPath).unwrap();
+        let index = ObjectIndex::open(dir.clone()).unwrap();
+        (folder, dir, index)
+    }
+
     fn adding(index: &mut ObjectIndex, tmp: &Dir, numbers: std::ops::Range<u32>) {
         let to = at(index.covered().offset + 1);
         index.add(tmp, &numbers.map(entry).collect::<Vec<_>>(), to).unwrap();
@@ -267,9 +274,7 @@ mod tests {
         let full = INDEX_TAIL_ENTRIES_MAX as u32;
         // Full of entries, and of records without any.
         for (records, entries) in [(1, full), (full, 0)] {
-            let folder = tempfile::tempdir().unwrap();
-            let dir = Dir::open(folder.path(), RootOf::UserPath).unwrap();
-            let mut index = ObjectIndex::open(dir.clone()).unwrap();
+            let (_folder, dir, mut index) = opened();
             (0..records).for_each(|_| adding(&mut index, &dir, 0..entries));
             assert_eq!((index.runs.len(), dir.contains("tail").unwrap()), (0, true));
             adding(&mut index, &dir, entries..entries + entries.min(1));
@@ -283,9 +288,7 @@ mod tests {
 
     #[test]
     fn more_entries_at_once_than_a_tail_holds_become_a_run() {
-        let folder = tempfile::tempdir().unwrap();
-        let dir = Dir::open(folder.path(), RootOf::UserPath).unwrap();
-        let mut index = ObjectIndex::open(dir.clone()).unwrap();
+        let (_folder, dir, mut index) = opened();
         adding(&mut index, &dir, 0..3000);
         assert_eq!(index.runs.iter().map(Run::len).collect::<Vec<_>>(), [3000]);
         adding(&mut index, &dir, 3000..5060);
@@ -296,9 +299,7 @@ mod tests {
 
     #[test]
     fn replaced_entries_are_gone_and_the_new_ones_stay() {
-        let folder = tempfile::tempdir().unwrap();
-        let dir = Dir::open(folder.path(), RootOf::UserPath).unwrap();
-        let mut index = ObjectIndex::open(dir.clone()).unwrap();
+        let (_folder, dir, mut index) = opened();
         adding(&mut index, &dir, 0..3000);
         adding(&mut index, &dir, 3000..3010);
         let moved = |n| (entry(n).0, Location::new(2, n, 0));
@@ -311,9 +312,7 @@ mod tests {
 
     #[test]
     fn the_next_record_stands_behind_the_last_whole_one() {
-        let folder = tempfile::tempdir().unwrap();
-        let dir = Dir::open(folder.path(), RootOf::UserPath).unwrap();
-        let mut index = ObjectIndex::open(dir.clone()).unwrap();
+        let (folder, dir, mut index) = opened();
         adding(&mut index, &dir, 1..3);
         std::fs::OpenOptions::new().append(true).open(folder.path().join("tail")).unwrap().write_all(b"torn").unwrap();
         let mut index = ObjectIndex::open(dir.clone()).unwrap();
@@ -324,9 +323,8 @@ mod tests {
 
     #[test]
     fn what_is_too_long_for_a_tail_covers_nothing_and_what_cannot_be_read_is_an_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let dir = Dir::open(folder.path(), RootOf::UserPath).unwrap();
-        adding(&mut ObjectIndex::open(dir.clone()).unwrap(), &dir, 1..3);
+        let (folder, dir, mut index) = opened();
+        adding(&mut index, &dir, 1..3);
         let tail = std::fs::OpenOptions::new().append(true).open(folder.path().join("tail")).unwrap();
         // Each entry in a record of its own, twice that.
         let bytes_max = 2 * (INDEX_TAIL_ENTRIES_MAX + 1) * (TAIL_HEADER_BYTES + ENTRY_BYTES + TAIL_CHECKSUM_BYTES);

@@ -75,16 +75,22 @@ fn a_full_disk_leaves_the_workspace_alone() {
     bring(&rig, &model(&["a = 2"]));
 }
 
+/// A workspace whose folder `m` is another file system.
+fn rig_with_mount(from: &Model, to: &Model) -> Option<(Mounted, Rig)> {
+    let temp = tempfile::tempdir().unwrap();
+    let tmp = temp.path().join(".lua/tmp");
+    fs::create_dir_all(&tmp).unwrap();
+    let mounted = Mounted::new(&temp.path().join("m"), &["-t", "tmpfs", "-o", "mode=755", "tmpfs"])?;
+    let inside = Model::from_iter(from.clone().into_iter().filter(|(path, _)| path != b"m"));
+    write_model(temp.path(), &inside);
+    Some((mounted, Rig::around(temp, &tmp, from, to)))
+}
+
 #[test]
 fn other_mounts_in_the_workspace_get_their_own_stage() {
     let from = model(&["a = 1", "m/a = 1", "m/d/b = 1", "m/gone/x = 1"]);
     let to = model(&["a = 2", "m/a -> b", "m/d/b = 2", "m/d/new/x = 2", "m/n/ #500"]);
-    let temp = tempfile::tempdir().unwrap();
-    let tmp = temp.path().join(".lua/tmp");
-    fs::create_dir_all(&tmp).unwrap();
-    let Some(_mounted) = Mounted::new(&temp.path().join("m"), &["-t", "tmpfs", "-o", "mode=755", "tmpfs"]) else { return };
-    write_model(temp.path(), &model_without(&from, b"m"));
-    let mut rig = Rig::around(temp, &tmp, &from, &to);
+    let Some((_mounted, mut rig)) = rig_with_mount(&from, &to) else { return };
     let staged = rig.staged(&nothing_left_out).unwrap();
     assert!(rig.path("m/.lua-stage-test-1").is_dir());
     staged.discard(&rig.root).unwrap();
@@ -108,12 +114,7 @@ fn other_mounts_in_the_workspace_get_their_own_stage() {
 fn what_came_out_on_another_mount_is_looked_at_and_a_mount_that_is_gone_is_not_synced_unnoticed() {
     let from = model(&["m/a = 1"]);
     let to = model(&["m/a = 2"]);
-    let temp = tempfile::tempdir().unwrap();
-    let tmp = temp.path().join(".lua/tmp");
-    fs::create_dir_all(&tmp).unwrap();
-    let Some(mounted) = Mounted::new(&temp.path().join("m"), &["-t", "tmpfs", "-o", "mode=755", "tmpfs"]) else { return };
-    write_model(temp.path(), &model_without(&from, b"m"));
-    let mut rig = Rig::around(temp, &tmp, &from, &to);
+    let Some((mounted, mut rig)) = rig_with_mount(&from, &to) else { return };
     let staged = rig.staged(&nothing_left_out).unwrap();
     fs::write(rig.path("m/a"), "edited").unwrap();
     let conflicts = rig.discard(apply(staged, &rig.root).unwrap());
@@ -125,10 +126,6 @@ fn what_came_out_on_another_mount_is_looked_at_and_a_mount_that_is_gone_is_not_s
     drop(mounted);
     fs::remove_dir(rig.path("m")).unwrap();
     assert!(applied.sync(&rig.root).is_err());
-}
-
-fn model_without(model: &Model, path: &[u8]) -> Model {
-    model.iter().filter(|(other, _)| *other != path).map(|(path, thing)| (path.clone(), thing.clone())).collect()
 }
 
 #[test]
