@@ -78,7 +78,7 @@ fn an_entry_that_does_not_exist_or_counts_no_more_is_not_gone_on_from() {
         (0, 1, 1, "it does not tell the state that it goes on from"),
     ] {
         let record = chain.clone().next(supersede(kept, newest, active));
-        for refused in [log.check_append(&[record.clone()]), log.append(&[record], position(10))] {
+        for refused in [log.check_append(std::slice::from_ref(&record)), log.append(&[record], position(10))] {
             assert!(
                 matches!(refused, Err(LogError::NotNext { sequence: 10, why }) if why == expected),
                 "{kept} {newest} {active}: {refused:?}"
