@@ -211,6 +211,7 @@ mod tests {
 
     use super::*;
     use crate::disk::RootOf;
+    use crate::disk::simulated::{Faults, Machine, Process, Sabotage};
     use crate::format::index::{ENTRY_BYTES, TAIL_CHECKSUM_BYTES, TAIL_HEADER_BYTES};
     use crate::id::ObjectKind;
 
@@ -337,6 +338,28 @@ mod tests {
             std::os::unix::fs::symlink("elsewhere", folder.path().join(name)).unwrap();
             assert!(ObjectIndex::open(dir.clone()).is_err(), "{name}");
         }
+    }
+
+    #[test]
+    fn runs_that_another_replaces_meanwhile_are_no_error() {
+        let machine = Machine::new(1, Sabotage::None, false);
+        machine.begin(2, Faults { switch: 2, ..Faults::default() });
+        // Whoever has the turn must give it back, so what was found is looked at in the end.
+        let seat = |seat: usize, work: fn(Dir) -> bool| {
+            machine.sit_down(seat);
+            let well = work(Process::new(&machine, seat).root());
+            machine.stand_up(seat);
+            well
+        };
+        let replaced = |dir: Dir| {
+            let mut index = ObjectIndex::open(dir.clone()).unwrap();
+            (0..50).all(|n| index.replace(&dir, &[1], &[entry(n)]).is_ok())
+        };
+        let read = |dir: Dir| (0..200).all(|_| ObjectIndex::open(dir.clone()).is_ok());
+        std::thread::scope(|scope| {
+            let others = scope.spawn(|| seat(1, replaced));
+            assert!(seat(0, read) && others.join().unwrap());
+        });
     }
 
     #[test]
