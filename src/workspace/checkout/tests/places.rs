@@ -5,10 +5,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::super::testing::*;
 use super::super::*;
+use crate::limits::STAGE_BATCH_FILES;
 
 /// A mounted file system that goes with the test. `None` (with a line printed) where mounting is not allowed.
 struct Mounted(PathBuf);
@@ -230,6 +231,22 @@ fn staging_can_be_stopped_and_tells_how_far_it_is() {
     assert!(matches!(run(), Err(WriteError::Cancelled)));
     assert_eq!(rig.model(), from);
     rig.stage().discard().unwrap();
+}
+
+#[test]
+fn many_files_of_a_folder_are_written_once_each() {
+    let count = 2 * STAGE_BATCH_FILES + 7;
+    let mut to = model(&["d/"]);
+    to.extend((0..count).map(|number| (format!("d/{number}").into_bytes(), Thing::File(0o644, b"x".to_vec()))));
+    let rig = Rig::new(&model(&["d/"]), &to);
+    let written = AtomicU64::new(0);
+    let progress = |files: u64, _: u64| _ = written.fetch_add(files, Ordering::Relaxed);
+    let survey = survey(rig.plan(&nothing_left_out), &rig.root, &rig.stage()).unwrap();
+    let watch = Watch { progress: &progress, cancel: &AtomicBool::new(false) };
+    let staged = stage(survey, &rig.root, &rig.stage(), &rig.library.contents, watch).unwrap();
+    assert_eq!(written.into_inner(), count as u64);
+    assert_eq!(rig.discard(apply(staged, &rig.root).unwrap()), []);
+    assert_eq!(rig.model(), to);
 }
 
 #[test]
