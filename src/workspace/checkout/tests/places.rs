@@ -292,6 +292,19 @@ fn bits_are_set_from_the_inside_out() {
     assert_eq!(mode("d/e"), 0o700);
 }
 
+/// They are filled before they get their bits, and moved.
+#[test]
+fn new_directories_may_forbid_their_owner_everything() {
+    let rig = Rig::new(&Model::new(), &model(&["closed/f = 1", "closed/ #000", "new/n/m/f = 2", "new/n/ #600"]));
+    let applied = rig.apply_gated(&|_| Ok(())).unwrap();
+    assert_eq!(rig.discard(applied), []);
+    for (directory, bits, file, content) in [("closed", 0, "closed/f", "1"), ("new/n", 0o600, "new/n/m/f", "2")] {
+        assert_eq!(rig.path(directory).metadata().unwrap().permissions().mode() & 0o7777, bits);
+        fs::set_permissions(rig.path(directory), PermissionsExt::from_mode(0o700)).unwrap();
+        assert_eq!(fs::read_to_string(rig.path(file)).unwrap(), content);
+    }
+}
+
 /// Root may do nearly everything; others must not need to.
 #[test]
 fn everything_also_without_the_rights_of_root() {
