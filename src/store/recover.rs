@@ -164,8 +164,14 @@ impl Store {
         // What is kept of the segments may be of some that were replaced.
         self.segments.forget_maps();
         self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let mut found = Found { log_end: Position { segment: u32::MAX, offset: 0 }, ..Found::default() };
-        self.steps(Position::default(), &mut |step| found.take(self, step))?;
+        self.steps(Position::default(), &mut |step| {
+            if let Step::Frame { location, frame } = step
+                && frame.header.kind != ObjectKind::Record
+            {
+                self.overlay(&self.entries_of(location).unwrap_or_default());
+            }
+            Ok(())
+        })?;
         Ok(true)
     }
 
