@@ -149,3 +149,45 @@ impl AsFd for Dir {
         self.handle.as_fd()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn opened() -> (tempfile::TempDir, Dir) {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = Dir::open(folder.path(), RootOf::UserPath).unwrap();
+        (folder, dir)
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_told_with_its_name() {
+        let (folder, dir) = opened();
+        let long = "x".repeat(300);
+        let error = dir.make_dir(&long).unwrap_err();
+        assert_eq!((error.action, error.path), ("make the folder", folder.path().join(&long)));
+        dir.make_dir("folder").unwrap();
+        let error = dir.remove_file("folder".as_ref()).unwrap_err();
+        assert_eq!((error.action, error.path), ("remove", folder.path().join("folder")));
+        assert!(dir.contains("folder").unwrap());
+        dir.remove_file("absent".as_ref()).unwrap();
+    }
+
+    #[test]
+    fn a_file_of_more_bytes_than_may_be_read_is_refused() {
+        let (folder, dir) = opened();
+        std::fs::write(folder.path().join("f"), b"four").unwrap();
+        assert_eq!(dir.read("f", 4).unwrap(), b"four");
+        assert!(dir.read("f", 3).unwrap_err().is_too_large());
+    }
+
+    #[test]
+    fn a_pipe_in_the_place_of_a_file_is_not_waited_for() {
+        let (folder, dir) = opened();
+        rustix::fs::mkfifoat(rustix::fs::CWD, folder.path().join("pipe"), rustix::fs::Mode::RWXU).unwrap();
+        let (answer, answered) = std::sync::mpsc::channel();
+        std::thread::spawn(move || answer.send(dir.read("pipe", 10)));
+        let read = answered.recv_timeout(std::time::Duration::from_secs(20)).expect("an answer");
+        assert_eq!(read.unwrap(), b"");
+    }
+}

@@ -205,6 +205,7 @@ impl Drop for TempFile {
 #[cfg(test)]
 mod tests {
     use super::super::RootOf;
+    use super::super::simulated::{Faults, Machine, Process, Sabotage};
     use super::*;
 
     #[test]
@@ -219,6 +220,60 @@ mod tests {
         write(b"first").link(&dir, "name").unwrap();
         assert!(write(b"second").link(&dir, "name").unwrap_err().is_already_exists());
         assert!(write(b"third").publish_new(&dir, "name").unwrap_err().is_already_exists());
+        assert_eq!(dir.read("name", 10).unwrap(), b"first");
+        assert_eq!(dir.names().unwrap(), ["name"], "no temporary name is left");
+    }
+
+    fn machine() -> (std::sync::Arc<Machine>, Process) {
+        let machine = Machine::new(1, Sabotage::None, true);
+        machine.begin(1, Faults::default());
+        let process = Process::new(&machine, 0);
+        (machine, process)
+    }
+
+    #[test]
+    fn what_is_old_and_has_a_temporary_name_and_no_writer_is_swept() {
+        let (machine, process) = machine();
+        let dir = process.root();
+        let make = |name: &str| drop(dir.open_store_file(name, true, true).unwrap());
+        let goes = ["t1-2", "t7", "index-3-4.db", "index-3-4.db-wal"];
+        let stays = ["1-2", "index-.db", "index-x.db", "index.db", "t", "t1x", "tail"];
+        goes.into_iter().chain(stays).for_each(make);
+        let at_work = dir.temp_file().unwrap();
+        machine.state().now_ms += TEMP_AGE_MS_MIN;
+        make("t8");
+        TempFile::sweep(&dir).unwrap();
+        let mut left: Vec<String> = dir.names().unwrap().into_iter().map(|name| name.into_string().unwrap()).collect();
+        left.retain(|name| *name != at_work.name);
+        assert_eq!(left, [&stays[..4], &["t", "t1x", "t8", "tail"]].concat());
+        assert!(dir.contains(&at_work.name).unwrap());
+    }
+
+    #[test]
+    fn what_the_disk_refuses_is_tried_once_and_told() {
+        let (machine, process) = machine();
+        let dir = process.root();
+        let file = dir.temp_file().unwrap();
+        machine.state().faults.error = 1;
+        assert!(dir.temp_file().is_err());
+        assert!(TempFile::sweep(&dir).is_err());
+        assert!(file.publish_new(&dir, "name").is_err());
+        let tried = |call: &str| machine.told().iter().filter(|line| line.contains(call)).count();
+        assert_eq!((tried("rename"), tried("link")), (1, 0));
+    }
+
+    #[test]
+    fn where_no_rename_refuses_to_replace_a_link_does() {
+        let (machine, process) = machine();
+        machine.state().knows_noreplace = false;
+        let dir = process.root();
+        let publish = |bytes: &[u8]| {
+            let mut file = dir.temp_file().unwrap();
+            file.write(bytes).unwrap();
+            file.publish_new(&dir, "name")
+        };
+        publish(b"first").unwrap();
+        assert!(publish(b"second").unwrap_err().is_already_exists());
         assert_eq!(dir.read("name", 10).unwrap(), b"first");
         assert_eq!(dir.names().unwrap(), ["name"], "no temporary name is left");
     }

@@ -55,3 +55,28 @@ fn open(dir: &Dir, name: &str) -> DiskResult<Handle> {
         // In a store that may only be read, a lock on a file opened for reading does as well.
         .or_else(|_| dir.open_file(name, OFlags::RDONLY))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+    use crate::disk::simulated::{Faults, Machine, Process, Sabotage};
+
+    #[test]
+    fn a_long_wait_is_told_of_once_it_is_long() {
+        let machine = Machine::new(1, Sabotage::None, false);
+        machine.begin(1, Faults::default());
+        let (first, second) = (Process::new(&machine, 0), Process::new(&machine, 0));
+        let held = Lock::try_acquire(&first.root(), "lock", LockMode::Exclusive).unwrap();
+        assert!(held.is_some());
+        let (held, began_ms) = (RefCell::new(held), machine.state().now_ms);
+        let told_ms = RefCell::new(Vec::new());
+        Lock::acquire(&second.root(), "lock", LockMode::Exclusive, &|| {
+            held.take();
+            told_ms.borrow_mut().push(machine.state().now_ms - began_ms);
+        })
+        .unwrap();
+        assert!(matches!(told_ms.take()[..], [ms] if (LOCK_NOTICE_AFTER_MS..LOCK_NOTICE_AFTER_MS + 100).contains(&ms)));
+    }
+}

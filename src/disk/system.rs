@@ -113,8 +113,7 @@ impl Handle {
     pub fn link(&self, name: &str, target: &Self, target_name: &str) -> io::Result<()> {
         on!(self,
             folder => Ok(rustix::fs::linkat(folder, name, target, target_name, AtFlags::empty())?),
-            // Its renames know all flags.
-            _folder => Err(io::ErrorKind::Unsupported.into()))
+            folder => folder.link(name, target.simulated(), target_name))
     }
 
     /// Makes everything of a file or folder durable.

@@ -32,7 +32,6 @@ struct BatchState {
     files: Vec<TempFile>,
     /// Objects in the files: file, offset, member.
     filed: Vec<(ObjectId, usize, u32, u16)>,
-    stored_bytes: u64,
     raw_bytes: u64,
     objects: u64,
 }
@@ -125,17 +124,10 @@ impl Batch {
         self.claimed.lock().unwrap_or_else(PoisonError::into_inner).insert(*id)
     }
 
-    /// Bytes of the new objects so far, before compression and as stored.
-    pub fn bytes(&self) -> (u64, u64) {
-        let state = self.lock();
-        (state.raw_bytes, state.stored_bytes)
-    }
-
     pub(super) fn add(&self, frame: PendingFrame) -> StoreResult<()> {
         let mut state = self.lock();
         state.raw_bytes += u64::from(frame.raw_bytes);
         state.objects += frame.ids.len() as u64;
-        state.stored_bytes += frame.payload.len() as u64;
         if !state.files.is_empty() {
             return state.write_out(&self.tmp, &frame);
         }
@@ -312,4 +304,98 @@ fn lay_out(frames: &[PendingFrame], segment: u32, start: u64) -> (Vec<u8>, Vec<(
         entries.extend(frame.ids.iter().zip(0..).map(|(&id, member)| (id, Location::new(segment, offset as u32, member))));
     }
     (bytes, entries)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::RootOf;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = Dir::open(folder.path(), RootOf::UserPath).unwrap();
+        Store::create(&dir).unwrap();
+        let store = Store::open(&dir).unwrap();
+        (folder, store)
+    }
+
+    /// A frame of one object of so many bytes.
+    fn frame(byte: u8, bytes: usize) -> PendingFrame {
+        let payload = vec![byte; bytes];
+        let ids = vec![ObjectId::of(ObjectKind::Blob, &payload)];
+        PendingFrame { kind: ObjectKind::Blob, ids, ..record_frame(Content::Single, payload) }
+    }
+
+    #[test]
+    fn a_batch_moves_to_a_file_when_it_is_larger_than_memory_may_hold() {
+        let (_folder, store) = store();
+        let batch = store.batch().unwrap();
+        batch.add(frame(1, BATCH_BYTES_MAX - 10)).unwrap();
+        batch.add(frame(2, 10)).unwrap();
+        let held = || {
+            let state = batch.lock();
+            (state.frames.len(), state.files.len())
+        };
+        assert_eq!(held(), (2, 0));
+        batch.add(frame(3, 1)).unwrap();
+        assert_eq!(held(), (0, 1));
+    }
+
+    #[test]
+    fn what_was_published_is_counted() {
+        let (_folder, store) = store();
+        let batch = store.batch().unwrap();
+        batch.add(frame(1, 100)).unwrap();
+        batch.add(frame(2, 20)).unwrap();
+        let published = store.publish(batch, b"record").unwrap();
+        assert_eq!((published.raw_bytes, published.objects), (120, 2));
+        assert_eq!(published.stored_bytes, store.stored_bytes().unwrap() - SEGMENT_HEADER_BYTES as u64);
+    }
+
+    #[test]
+    fn objects_of_several_files_are_found_in_their_segments() {
+        let (_folder, store) = store();
+        store.publish(store.batch().unwrap(), b"first").unwrap();
+        let batch = store.batch().unwrap();
+        let mut ids = Vec::new();
+        for byte in 1..=3 {
+            let mut state = batch.lock();
+            // As if the one before were full.
+            let mut file = store.tmp.temp_file().unwrap();
+            file.write(&new_header(&store.tmp)).unwrap();
+            state.files.push(file);
+            let frame = frame(byte, 100);
+            state.write_out(&store.tmp, &frame).unwrap();
+            ids.extend(frame.ids);
+        }
+        assert_eq!(store.publish(batch, b"second").unwrap().end.segment, 4);
+        for (id, segment) in ids.iter().zip(2..) {
+            assert_eq!(store.likely_location(id), Some(Location::new(segment, SEGMENT_HEADER_BYTES as u32, 0)));
+            assert!(store.contains(ObjectKind::Blob, id).unwrap());
+        }
+    }
+
+    #[test]
+    fn a_segment_that_is_full_is_not_appended_to() {
+        for (more, segment) in [(0, 1), (1, 2)] {
+            let (_folder, store) = store();
+            store.publish(store.batch().unwrap(), b"first").unwrap();
+            // A hole takes no room.
+            store.segments.file(1, true).unwrap().truncate(SEGMENT_APPEND_BYTES_MAX - 106 + more).unwrap();
+            let batch = store.batch().unwrap();
+            batch.add(frame(1, 100)).unwrap();
+            assert_eq!(store.publish(batch, b"record").unwrap().end.segment, segment);
+        }
+    }
+
+    #[test]
+    fn records_that_do_not_fit_into_one_frame_are_refused() {
+        let (_folder, store) = store();
+        let publish = |records: &[Vec<u8>]| store.publish_records(store.batch().unwrap(), records);
+        assert!(matches!(publish(&[vec![0; FRAME_RAW_BYTES_MAX + 1]]), Err(StoreError::TooLarge { .. })));
+        assert!(matches!(publish(&vec![vec![]; RECORD_GROUP_MEMBERS_MAX + 1]), Err(StoreError::TooLarge { .. })));
+        assert_eq!(store.stored_bytes().unwrap(), 0);
+        publish(&[vec![0; FRAME_RAW_BYTES_MAX]]).unwrap();
+        publish(&vec![vec![]; RECORD_GROUP_MEMBERS_MAX]).unwrap();
+    }
 }

@@ -165,11 +165,21 @@ impl Store {
         // What is kept of the segments may be of some that were replaced.
         self.segments.forget_maps();
         self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        let mut found = Found { log_end: Position { segment: u32::MAX, offset: 0 }, ..Found::default() };
-        let walked = self.steps(Position::default(), &mut |step| found.take(self, step));
+        let mut last_record_end = Position::default();
+        let walked = self.steps(Position::default(), &mut |step| {
+            if let Step::Frame { location, frame } = step {
+                if frame.header.kind == ObjectKind::Record {
+                    let offset = u64::from(location.offset()) + frame.frame_bytes as u64;
+                    last_record_end = Position { segment: location.segment(), offset };
+                } else {
+                    self.overlay(&self.entries_of(location).unwrap_or_default());
+                }
+            }
+            Ok(())
+        });
         // A last record that is damaged makes nothing unpublished of what the index was told.
         let covered = self.index.read().unwrap_or_else(PoisonError::into_inner).covered();
-        self.forget_overlay(found.good.max(covered));
+        self.forget_overlay(last_record_end.max(covered));
         walked?;
         Ok(true)
     }
@@ -206,7 +216,7 @@ impl Store {
     pub(super) fn steps_in(&self, segment: u32, from: Position, visit: &mut dyn FnMut(Step<'_>) -> StoreResult<()>) -> StoreResult<()> {
         {
             // Mapped anew, to its present length.
-            let Some(end) = self.segments.map(segment, u64::MAX - 1)?.map(|map| map.len()) else { return Ok(()) };
+            let Some(end) = self.segments.map(segment, u64::MAX)?.map(|map| map.len()) else { return Ok(()) };
             let mut offset = SEGMENT_HEADER_BYTES;
             if segment == from.segment {
                 offset = offset.max(from.offset as usize);

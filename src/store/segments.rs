@@ -245,11 +245,121 @@ fn number_of(name: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::RootOf;
+    use crate::disk::simulated::{Faults, Machine, Process, Sabotage};
+
+    /// So many segments, each with its header and 100 bytes.
+    fn segments(count: u32) -> (tempfile::TempDir, Segments) {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = Dir::open(folder.path(), RootOf::UserPath).unwrap();
+        for number in 1..=count {
+            std::fs::write(folder.path().join(name_of(number)), [&encode_segment_header([number as u8; 8])[..], &[7; 100]].concat())
+                .unwrap();
+        }
+        (folder, Segments::open(dir).unwrap())
+    }
+
+    fn bytes(segments: &Segments) -> Vec<u64> {
+        segments.numbers().unwrap().iter().map(|&number| segments.file(number, false).unwrap().bytes().unwrap()).collect()
+    }
+
+    const WHOLE: u64 = SEGMENT_HEADER_BYTES as u64 + 100;
+
+    #[test]
+    fn what_lies_behind_a_map_is_mapped_anew() {
+        let (_folder, segments) = segments(1);
+        assert_eq!(segments.map(1, 0).unwrap().unwrap().len() as u64, WHOLE);
+        let reaches = |offset| segments.reaches(Location::new(1, offset as u32, 0)).unwrap();
+        assert!(reaches(WHOLE - 1) && !reaches(WHOLE));
+        segments.file(1, true).unwrap().write_at(&[8; 10], WHOLE).unwrap();
+        assert_eq!(segments.map(1, WHOLE - 1).unwrap().unwrap().len() as u64, WHOLE, "the map that is there does");
+        assert_eq!(segments.map(1, WHOLE).unwrap().unwrap().len() as u64, WHOLE + 10);
+        assert!(segments.map(2, 0).unwrap().is_none());
+        assert!(segments.map(1, 0).is_ok());
+    }
+
+    #[test]
+    fn maps_are_let_go_after_much_was_read() {
+        let (_folder, segments) = segments(1);
+        let is_kept = || !segments.maps.lock().unwrap().is_empty();
+        for _ in 0..2 {
+            segments.map(1, 0).unwrap();
+            segments.note_read(MAPS_READ_BYTES_MAX - 1);
+            segments.note_read(1);
+            assert!(is_kept());
+            segments.note_read(1);
+            assert!(!is_kept());
+            segments.map(1, 0).unwrap();
+            segments.note_read(MAPS_READ_BYTES_MAX + 1);
+            assert!(!is_kept());
+        }
+    }
+
+    #[test]
+    fn a_segment_without_a_name_is_read_as_long_as_it_is_held() {
+        let (_folder, segments) = segments(2);
+        let map = |number| segments.map(number, 0).unwrap();
+        let adopted = segments.adopt(map(1).unwrap()).unwrap();
+        let number = adopted.number();
+        assert_eq!(map(number).unwrap()[12..20], [1; 8]);
+        adopted.replace(map(2).unwrap());
+        assert_eq!(map(number).unwrap()[12..20], [2; 8]);
+        drop(adopted);
+        assert!(map(number).is_none());
+    }
+
+    #[test]
+    fn a_nonce_is_that_of_a_whole_header() {
+        let (folder, segments) = segments(1);
+        let file = segments.file(1, true).unwrap();
+        file.truncate(SEGMENT_HEADER_BYTES as u64).unwrap();
+        assert_eq!(segments.nonce(1).unwrap(), Some([1; 8]));
+        file.truncate(SEGMENT_HEADER_BYTES as u64 - 1).unwrap();
+        assert_eq!((segments.nonce(1).unwrap(), segments.nonce(2).unwrap()), (None, None));
+        std::os::unix::fs::symlink("000001.seg", folder.path().join(name_of(3))).unwrap();
+        assert!(segments.nonce(3).is_err());
+    }
+
+    #[test]
+    fn a_cut_takes_what_lies_behind_and_leaves_the_rest() {
+        let header = SEGMENT_HEADER_BYTES as u64;
+        for (end, left) in [
+            (Position { segment: 2, offset: header + 7 }, vec![WHOLE, header + 7]),
+            (Position { segment: 2, offset: header }, vec![WHOLE]),
+            (Position { segment: 3, offset: header + 1 }, vec![WHOLE, WHOLE, header + 1]),
+            (Position::default(), vec![]),
+        ] {
+            let (_folder, segments) = segments(3);
+            segments.cut(end).unwrap();
+            assert_eq!(bytes(&segments), left, "{end:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_again_is_what_lies_behind_and_nothing_else() {
+        let machine = Machine::new(1, Sabotage::None, true);
+        machine.begin(1, Faults::default());
+        let process = Process::new(&machine, 0);
+        let dir = process.root();
+        for (number, bytes) in [(1, 50), (2, READ_BUFFER_BYTES + 10), (3, 30)] {
+            dir.open_store_file(&name_of(number), true, true).unwrap().write_at(&vec![number as u8; bytes], 0).unwrap();
+        }
+        let before = machine.told().len();
+        Segments::open(dir.clone()).unwrap().write_again_from(Position { segment: 2, offset: 5 }).unwrap();
+        let told = machine.told();
+        let written: Vec<&str> = told[before..].iter().filter_map(|line| Some(line.split_once("write ")?.1)).collect();
+        let first = format!("{READ_BUFFER_BYTES} bytes at 5 of 000002.seg");
+        let second = format!("5 bytes at {} of 000002.seg", READ_BUFFER_BYTES + 5);
+        assert_eq!(written, [&first, &second, "30 bytes at 0 of 000003.seg"]);
+        assert!(dir.read("000002.seg", 1 << 30).unwrap().iter().all(|&byte| byte == 2));
+    }
 
     #[test]
     fn names_are_read_back_and_others_passed_over() {
         assert_eq!(number_of(&name_of(7)), Some(7));
         assert_eq!(number_of(&name_of(1_000_000)), Some(1_000_000));
+        assert_eq!(number_of(&name_of(ADOPTED_FIRST - 1)), Some(ADOPTED_FIRST - 1));
+        assert_eq!(number_of(&name_of(ADOPTED_FIRST)), None);
         for name in ["7.seg", "000000.seg", "0000007.seg", "+00007.seg", "000007.idx", "t12-3", "4294967295.seg"] {
             assert_eq!(number_of(name), None, "{name}");
         }

@@ -6,8 +6,10 @@ use crate::format::frame::SEGMENT_HEADER_BYTES;
 use crate::limits::{BATCH_BYTES_MAX, DELTA_DEPTH_MAX, WHOLE_BYTES_MAX};
 use proptest::prelude::*;
 
+mod catching_up;
 mod collecting;
 mod follow;
+mod rewriting;
 mod simulation;
 mod wrong_index;
 

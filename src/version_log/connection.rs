@@ -168,15 +168,12 @@ fn check_content(conn: &Connection) -> Result<usize, LogError> {
     Ok(version)
 }
 
-/// The path as a URI that says that nobody changes the file.
+/// The path as a URI that says that nobody changes the file. All of it is escaped.
 fn immutable_uri(path: &Path) -> String {
     let mut uri = String::from("file:");
     for &byte in path.as_os_str().as_bytes() {
-        match byte {
-            b'/' | b'-' | b'_' | b'.' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => uri.push(char::from(byte)),
-            // Writing to a string cannot fail.
-            _ => _ = write!(uri, "%{byte:02X}"),
-        }
+        // Writing to a string cannot fail.
+        _ = write!(uri, "%{byte:02X}");
     }
     uri.push_str("?immutable=1");
     uri

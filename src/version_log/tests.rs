@@ -10,3 +10,4 @@ mod measure;
 mod open;
 mod read_only;
 mod rebuild;
+mod supersede;

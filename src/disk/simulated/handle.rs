@@ -116,8 +116,17 @@ impl Handle {
     pub fn rename(&self, name: &str, target: &Self, target_name: &str, flags: RenameFlags) -> io::Result<()> {
         let line = || format!("rename {name} to {}/{target_name}, from", target.name);
         self.call(Call::Change, &line, |state| {
-            state.files.rename((self.inode, name), (target.inode, target_name), !flags.contains(RenameFlags::NOREPLACE))
+            let replaces = !flags.contains(RenameFlags::NOREPLACE);
+            if !replaces && !state.knows_noreplace {
+                return Err(Errno::INVAL);
+            }
+            state.files.rename((self.inode, name), (target.inode, target_name), replaces)
         })
+    }
+
+    pub fn link(&self, name: &str, target: &Self, target_name: &str) -> io::Result<()> {
+        let line = || format!("link {name} to {}/{target_name}, from", target.name);
+        self.call(Call::Change, &line, |state| state.files.link((self.inode, name), (target.inode, target_name)))
     }
 
     pub fn sync(&self) -> io::Result<()> {

@@ -117,6 +117,8 @@ pub struct State {
     pub now_ms: u64,
     pub sabotage: Sabotage,
     pub faults: Faults,
+    /// Whether the file system has a rename that replaces nothing.
+    pub knows_noreplace: bool,
     processes: Vec<Process>,
     locks: Vec<FileLock>,
     openings: u64,
@@ -148,6 +150,7 @@ impl Machine {
             now_ms: BEGINNING_MS,
             sabotage,
             faults: Faults::default(),
+            knows_noreplace: true,
             processes: Vec::new(),
             locks: Vec::new(),
             openings: 0,

@@ -100,6 +100,16 @@ impl Files {
         Ok(())
     }
 
+    /// Gives a file a second name, which none must have.
+    pub fn link(&mut self, from: (Inode, &str), to: (Inode, &str)) -> Result<(), Errno> {
+        let inode = self.find(from.0, from.1)?;
+        if self.names(to.0)?.contains_key(to.1) {
+            return Err(Errno::EXIST);
+        }
+        self.change(vec![(to.0, to.1.to_owned(), Some(inode))]);
+        Ok(())
+    }
+
     fn change(&mut self, change: Change) {
         for (folder, name, inode) in &change {
             if let Node::Folder { names, .. } = &mut self.nodes[*folder] {

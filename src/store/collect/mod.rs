@@ -11,6 +11,7 @@
 
 mod census;
 mod costs;
+mod old_frames;
 mod rewrite;
 mod swap;
 

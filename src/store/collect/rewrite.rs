@@ -5,21 +5,20 @@
 //! no delta is deeper than it was, so those in other segments stay right. What they are made against stays, dead or not; so who writes
 //! several segments anew begins with the newest.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::LiveSet;
+use super::old_frames::{OldFrame, OldFrames};
 use crate::disk::TempFile;
 use crate::format::chunk_list::ChunkList;
-use crate::format::frame::{Coding, Content, Frame, FrameHeader, SEGMENT_HEADER_BYTES, encode_frame};
+use crate::format::frame::{Coding, Content, FrameHeader, encode_frame};
 use crate::id::{ObjectId, ObjectKind};
 use crate::limits::{DELTA_DEPTH_MAX, GC_ZSTD_LEVEL, GROUP_BYTES_TARGET, GROUP_MEMBER_BYTES_MAX, GROUP_MEMBERS_MAX};
 use crate::store::batch::{PendingCoding, PendingFrame};
 use crate::store::codec::{Encoded, Encoder};
-use crate::store::recover::Step;
 use crate::store::segments::new_header;
-use crate::store::{Location, Position, Reader, Store, StoreError, StoreResult};
+use crate::store::{Location, Reader, Store, StoreError, StoreResult};
 
 /// What to do with frames that could be copied as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -113,94 +112,6 @@ impl Store {
         let (dropped, dropped_objects) = old.dropped();
         let old_bytes = inputs.iter().map(|&number| Ok(self.segments.file(number, false)?.bytes()?)).sum::<StoreResult<u64>>()?;
         Ok(Rewritten { file, nonce, inputs: inputs.to_vec(), entries, dropped, old_bytes, dropped_objects })
-    }
-}
-
-struct OldFrame {
-    location: Location,
-    kind: ObjectKind,
-    /// The objects in it and whether they live.
-    members: Vec<(ObjectId, bool)>,
-}
-
-/// What stands in the segments that go, in order.
-struct OldFrames {
-    frames: Vec<OldFrame>,
-    /// Place in the list by location.
-    places: HashMap<Location, usize>,
-}
-
-impl OldFrames {
-    fn read(store: &Store, inputs: &[u32], live: &LiveSet, cancel: &AtomicBool) -> StoreResult<Self> {
-        let mut frames = Vec::new();
-        let mut reader = store.reader();
-        let bases = store.bases_outside(inputs)?;
-        for &number in inputs {
-            store.steps_in(number, Position::default(), &mut |step| {
-                if cancel.load(Ordering::Relaxed) {
-                    return Err(cancelled());
-                }
-                let Step::Frame { location, frame } = step else {
-                    return Err(StoreError::Codec("a segment has bytes that are no frame"));
-                };
-                let is_record = frame.header.kind == ObjectKind::Record;
-                let ids = if is_record { Vec::new() } else { reader.ids_in(location)? };
-                let members = ids.into_iter().map(|id| (id, live.contains(&id) || bases.contains(&id))).collect();
-                frames.push(OldFrame { location, kind: frame.header.kind, members });
-                Ok(())
-            })?;
-        }
-        let places = frames.iter().enumerate().map(|(place, frame)| (frame.location, place)).collect();
-        Ok(Self { frames, places })
-    }
-
-    /// The object at a location, and whether it lives; `None` for one that is not in these segments.
-    fn member(&self, location: Location) -> Option<(ObjectId, bool)> {
-        let frame = &self.frames[*self.places.get(&frame_of(location))?];
-        frame.members.get(usize::from(location.member())).copied()
-    }
-
-    fn dropped(&self) -> (LiveSet, u64) {
-        let mut dropped = LiveSet::default();
-        let mut count = 0;
-        for (id, _) in self.frames.iter().flat_map(|frame| &frame.members).filter(|(_, lives)| !lives) {
-            dropped.insert(id);
-            count += 1;
-        }
-        (dropped, count)
-    }
-
-    /// Reads the new segment back: every frame whole, every content with its id, everything that lives, every record.
-    fn hold_against(&self, store: &Store, file: &TempFile, entries: &[(ObjectId, Location)]) -> StoreResult<()> {
-        let map = Arc::new(file.map()?);
-        let mut found: HashSet<(ObjectKind, ObjectId)> = HashSet::new();
-        let mut records = Vec::new();
-        let adopted = store.segments.adopt(map.clone())?;
-        let mut reader = store.reader();
-        let mut offset = SEGMENT_HEADER_BYTES;
-        let mut objects = 0;
-        while offset < map.len() {
-            let frame = Frame::parse_checked(&map[offset..])?;
-            if frame.header.kind == ObjectKind::Record {
-                records.push(ObjectId::of(ObjectKind::Record, frame.payload));
-            } else {
-                let ids = reader.ids_in(Location::new(adopted.number(), offset as u32, 0))?;
-                objects += ids.len();
-                found.extend(ids.into_iter().map(|id| (frame.header.kind, id)));
-            }
-            offset += frame.frame_bytes;
-        }
-        let mut living = self.frames.iter().flat_map(|frame| frame.members.iter().map(move |member| (frame.kind, member)));
-        let is_whole = living.all(|(kind, (id, lives))| !lives || found.contains(&(kind, *id)));
-        if is_whole && objects == entries.len() && records == self.records(store)? {
-            return Ok(());
-        }
-        Err(StoreError::Codec("a segment that was written anew does not hold what the old ones hold"))
-    }
-
-    fn records(&self, store: &Store) -> StoreResult<Vec<ObjectId>> {
-        let records = self.frames.iter().filter(|frame| frame.kind == ObjectKind::Record);
-        records.map(|frame| store.with_frame(frame.location, |frame| Ok(ObjectId::of(ObjectKind::Record, frame.payload)))).collect()
     }
 }
 
@@ -466,7 +377,7 @@ fn pending(encoded: Encoded, content: &[u8], base: Option<&LiveBase>) -> (Pendin
     }
 }
 
-fn frame_of(location: Location) -> Location {
+pub(super) fn frame_of(location: Location) -> Location {
     member_of(location, 0)
 }
 
@@ -478,6 +389,6 @@ fn check(cancel: &AtomicBool) -> StoreResult<()> {
     if cancel.load(Ordering::Relaxed) { Err(cancelled()) } else { Ok(()) }
 }
 
-fn cancelled() -> StoreError {
+pub(super) fn cancelled() -> StoreError {
     StoreError::Source(std::io::ErrorKind::Interrupted.into())
 }

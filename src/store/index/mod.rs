@@ -207,8 +207,12 @@ fn position((segment, offset): (u32, u64)) -> Position {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
     use crate::disk::RootOf;
+    use crate::disk::simulated::{Faults, Machine, Process, Sabotage};
+    use crate::format::index::{ENTRY_BYTES, TAIL_CHECKSUM_BYTES, TAIL_HEADER_BYTES};
     use crate::id::ObjectKind;
 
     fn entry(n: u32) -> (ObjectId, Location) {
@@ -252,6 +256,110 @@ mod tests {
         assert_eq!(ObjectIndex::open(open()).unwrap().covered(), at(1));
         std::fs::write(&path, b"garbage").unwrap();
         assert_eq!(ObjectIndex::open(open()).unwrap().covered(), Position::default());
+    }
+
+    fn opened() -> (tempfile::TempDir, Dir, ObjectIndex) {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = Dir::open(folder.path(), RootOf::UserPath).unwrap();
+        let index = ObjectIndex::open(dir.clone()).unwrap();
+        (folder, dir, index)
+    }
+
+    fn adding(index: &mut ObjectIndex, tmp: &Dir, numbers: std::ops::Range<u32>) {
+        let to = at(index.covered().offset + 1);
+        index.add(tmp, &numbers.map(entry).collect::<Vec<_>>(), to).unwrap();
+    }
+
+    #[test]
+    fn a_full_tail_becomes_a_run_and_the_next_entries_begin_another_tail() {
+        let full = INDEX_TAIL_ENTRIES_MAX as u32;
+        // Full of entries, and of records without any.
+        for (records, entries) in [(1, full), (full, 0)] {
+            let (_folder, dir, mut index) = opened();
+            (0..records).for_each(|_| adding(&mut index, &dir, 0..entries));
+            assert_eq!((index.runs.len(), dir.contains("tail").unwrap()), (0, true));
+            adding(&mut index, &dir, entries..entries + entries.min(1));
+            assert_eq!((index.runs.len(), dir.contains("tail").unwrap()), (1, false));
+            adding(&mut index, &dir, full + 1..full + 3);
+            let reopened = ObjectIndex::open(dir).unwrap();
+            assert_eq!((reopened.runs.len(), reopened.tail_records, reopened.covered()), (1, 1, index.covered()));
+            assert!(reopened.candidates(&entry(full + 2).0).eq([entry(full + 2).1]));
+        }
+    }
+
+    #[test]
+    fn more_entries_at_once_than_a_tail_holds_become_a_run() {
+        let (_folder, dir, mut index) = opened();
+        adding(&mut index, &dir, 0..3000);
+        assert_eq!(index.runs.iter().map(Run::len).collect::<Vec<_>>(), [3000]);
+        adding(&mut index, &dir, 3000..5060);
+        assert_eq!(index.runs.iter().map(Run::len).collect::<Vec<_>>(), [5060], "less than twice as large: merged");
+        adding(&mut index, &dir, 5060..7590);
+        assert_eq!(index.runs.iter().map(Run::len).collect::<Vec<_>>(), [5060, 2530], "twice as large: left alone");
+    }
+
+    #[test]
+    fn replaced_entries_are_gone_and_the_new_ones_stay() {
+        let (_folder, dir, mut index) = opened();
+        adding(&mut index, &dir, 0..3000);
+        adding(&mut index, &dir, 3000..3010);
+        let moved = |n| (entry(n).0, Location::new(2, n, 0));
+        index.replace(&dir, &[1], &[moved(7), moved(3001)]).unwrap();
+        for index in [&index, &ObjectIndex::open(dir).unwrap()] {
+            assert_eq!((index.entries().count(), index.covered()), (2, at(2)));
+            assert!([7, 3001].into_iter().all(|n| index.candidates(&entry(n).0).eq([moved(n).1])));
+        }
+    }
+
+    #[test]
+    fn the_next_record_stands_behind_the_last_whole_one() {
+        let (folder, dir, mut index) = opened();
+        adding(&mut index, &dir, 1..3);
+        std::fs::OpenOptions::new().append(true).open(folder.path().join("tail")).unwrap().write_all(b"torn").unwrap();
+        let mut index = ObjectIndex::open(dir.clone()).unwrap();
+        assert_eq!(index.covered(), at(1));
+        adding(&mut index, &dir, 3..5);
+        assert_eq!(ObjectIndex::open(dir).unwrap().covered(), at(2));
+    }
+
+    #[test]
+    fn what_is_too_long_for_a_tail_covers_nothing_and_what_cannot_be_read_is_an_error() {
+        let (folder, dir, mut index) = opened();
+        adding(&mut index, &dir, 1..3);
+        let tail = std::fs::OpenOptions::new().append(true).open(folder.path().join("tail")).unwrap();
+        // Each entry in a record of its own, twice that.
+        let bytes_max = 2 * (INDEX_TAIL_ENTRIES_MAX + 1) * (TAIL_HEADER_BYTES + ENTRY_BYTES + TAIL_CHECKSUM_BYTES);
+        tail.set_len(bytes_max as u64).unwrap();
+        assert_eq!(ObjectIndex::open(dir.clone()).unwrap().covered(), at(1));
+        tail.set_len(bytes_max as u64 + 1).unwrap();
+        assert_eq!(ObjectIndex::open(dir.clone()).unwrap().covered(), Position::default());
+        for name in ["tail", "00000001.run"] {
+            dir.remove_file("tail".as_ref()).unwrap();
+            std::os::unix::fs::symlink("elsewhere", folder.path().join(name)).unwrap();
+            assert!(ObjectIndex::open(dir.clone()).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn runs_that_another_replaces_meanwhile_are_no_error() {
+        let machine = Machine::new(1, Sabotage::None, false);
+        machine.begin(2, Faults { switch: 2, ..Faults::default() });
+        // Whoever has the turn must give it back, so what was found is looked at in the end.
+        let seat = |seat: usize, work: fn(Dir) -> bool| {
+            machine.sit_down(seat);
+            let well = work(Process::new(&machine, seat).root());
+            machine.stand_up(seat);
+            well
+        };
+        let replaced = |dir: Dir| {
+            let mut index = ObjectIndex::open(dir.clone()).unwrap();
+            (0..50).all(|n| index.replace(&dir, &[1], &[entry(n)]).is_ok())
+        };
+        let read = |dir: Dir| (0..200).all(|_| ObjectIndex::open(dir.clone()).is_ok());
+        std::thread::scope(|scope| {
+            let others = scope.spawn(|| seat(1, replaced));
+            assert!(seat(0, read) && others.join().unwrap());
+        });
     }
 
     #[test]

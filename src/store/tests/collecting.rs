@@ -3,7 +3,7 @@
 use super::*;
 
 /// Versions of a few files, each an edit of the one before, with a record behind each; the ids of all of them.
-fn history(store: &Store, files: u64, versions: usize) -> Vec<Vec<ObjectId>> {
+pub(super) fn history(store: &Store, files: u64, versions: usize) -> Vec<Vec<ObjectId>> {
     let mut all: Vec<Vec<ObjectId>> = Vec::new();
     for version in 0..versions {
         let batch = store.batch().unwrap();
@@ -30,7 +30,7 @@ fn text_of(file: u64) -> Vec<u8> {
     noise(file, 2000).iter().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes()
 }
 
-fn live_set<'a>(versions: impl IntoIterator<Item = &'a Vec<ObjectId>>) -> LiveSet {
+pub(super) fn live_set<'a>(versions: impl IntoIterator<Item = &'a Vec<ObjectId>>) -> LiveSet {
     let mut live = LiveSet::default();
     for id in versions.into_iter().flatten() {
         live.insert(id);
@@ -39,11 +39,11 @@ fn live_set<'a>(versions: impl IntoIterator<Item = &'a Vec<ObjectId>>) -> LiveSe
 }
 
 /// Begins a new segment, so that those before it can be collected.
-fn seal(store: &Store) {
+pub(super) fn seal(store: &Store) {
     store.publish_when(store.batch().unwrap(), b"sealed", When::Sealing).unwrap();
 }
 
-fn collect(store: &Store, inputs: &[u32], live: &LiveSet) -> Collected {
+pub(super) fn collect(store: &Store, inputs: &[u32], live: &LiveSet) -> Collected {
     let rewritten = store.rewrite(inputs, live, Effort::default(), &AtomicBool::new(false)).unwrap();
     store.swap(rewritten, &store.try_no_pins().unwrap().expect("nobody has a pin")).unwrap()
 }
@@ -59,6 +59,38 @@ fn whoever_is_alone_with_the_store_does_not_wait_for_itself() {
     });
     let read = answered.recv_timeout(std::time::Duration::from_secs(20)).expect("an answer");
     assert!(matches!(read, Err(StoreError::Missing { .. })));
+}
+
+#[test]
+fn what_another_has_moved_is_noticed_once() {
+    let test = TestStore::new();
+    let store = test.open();
+    history(&store, 2, 2);
+    seal(&store);
+    let other = test.open();
+    drop(other.try_no_pins().unwrap().unwrap());
+    assert_eq!((other.refresh().unwrap(), other.known_collections()), (false, 0));
+    let map = other.segments.map(1, 0).unwrap().unwrap();
+    collect(&store, &[1], &LiveSet::default());
+    assert_eq!((other.refresh().unwrap(), other.known_collections()), (true, 1));
+    assert!(other.segments.map(1, 0).unwrap().unwrap().len() < map.len());
+    assert!(!other.refresh().unwrap());
+}
+
+#[test]
+fn what_cannot_be_read_of_collections_is_an_error_unless_there_is_none() {
+    let test = TestStore::new();
+    let store = test.open();
+    let path = test.folder.path().join("gc.lock");
+    std::os::unix::fs::symlink("elsewhere", &path).unwrap();
+    assert!(store.refresh().is_err());
+    std::os::unix::fs::symlink("elsewhere", test.folder.path().join("gc.journal")).unwrap();
+    assert!(store.finish_collection().is_err());
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, [0; 9]).unwrap();
+    assert!(Store::open(&test.dir()).is_err());
+    std::fs::remove_dir_all(test.folder.path()).unwrap();
+    assert!(!store.refresh().unwrap(), "where no lock can be had nothing was ever moved");
 }
 
 #[test]

@@ -46,6 +46,7 @@ fn what_a_reader_remembered_does_not_end_up_over_the_entries_of_others() {
     let store = test.open();
     assert!(store.is_indexed(published.end), "the tail has no gap");
     for (id, content) in [(&first, &b"first"[..]), (&second, b"second"), (&third, b"third")] {
+        assert!(store.seems_to_contain(&id[0]).unwrap());
         assert_eq!(read(&store, &id[0]).unwrap(), content);
     }
 }

@@ -87,6 +87,18 @@ mod tests {
     use std::fs;
 
     #[test]
+    fn a_long_name_is_cut_between_characters() {
+        let cut = |name: &[u8]| conflict_name(name, 1).strip_suffix(b".lua-conflict-1").unwrap().to_vec();
+        assert_eq!(cut(&[b'x'; 240]), [b'x'; 240]);
+        assert_eq!(cut(&[b'x'; 241]), [b'x'; 240]);
+        assert_eq!(cut(format!("x{}", "ä".repeat(127)).as_bytes()), format!("x{}", "ä".repeat(119)).as_bytes());
+        assert_eq!(cut("€".repeat(85).as_bytes()), "€".repeat(80).as_bytes());
+        assert_eq!(cut(format!("x{}", "€".repeat(84)).as_bytes()), format!("x{}", "€".repeat(79)).as_bytes());
+        // No characters at all.
+        assert_eq!(cut(&[0x80; 255]), b"");
+    }
+
+    #[test]
     fn copies_never_replace_anything() {
         let temp = tempfile::tempdir().unwrap();
         let root = fs::File::open(temp.path()).unwrap();

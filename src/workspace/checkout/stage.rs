@@ -45,15 +45,6 @@ impl StagedPlan {
     pub fn discard(self, root: &Dir) -> Result<(), CheckoutError> {
         remove_stages(&self.survey.local_stages, root, &self.stage)
     }
-
-    /// Makes everything that was written durable before it is put in place. Without this a power cut while the plan is applied
-    /// may leave torn files; [`recover`](super::recover) finds and replaces them, but takes some for edits and keeps them.
-    ///
-    /// # Durability
-    /// On return everything staged is durable. The sync after applying has that much less to do.
-    pub fn sync(&self, root: &Dir) -> Result<(), CheckoutError> {
-        sync_stages(&self.survey.local_stages, root, &self.stage)
-    }
 }
 
 /// Writes all that a plan needs. After an error nothing of it is left and the workspace is as it was.

@@ -183,6 +183,42 @@ fn killed_while_staging_nothing_has_happened() {
     rig.assert_clean();
 }
 
+/// While one works in a directory, its owner may write and go through it.
+#[test]
+fn bits_that_a_kill_left_widened_are_put_back_and_are_no_edit() {
+    use std::os::unix::fs::PermissionsExt;
+    let from = model(&["d/x = 1", "d/ #555", "e/ #555"]);
+    let to = model(&["d/x = 2", "d/ #555", "e/ #500"]);
+    let rig = Rig::new(&from, &to);
+    let chmod = |path: &str, mode| std::fs::set_permissions(rig.path(path), PermissionsExt::from_mode(mode)).unwrap();
+    for (directory, mode) in [("d", 0o755), ("e", 0o755), ("e", 0o700)] {
+        chmod(directory, mode);
+        let recovery = rig.recover();
+        assert_eq!((recovery.progress, recovery.foreign), (Progress::Between, vec![]), "{directory} {mode:o}");
+        finish(&rig, false, &Moves::new(&|_| Ok(())));
+        assert_eq!(rig.model(), from);
+    }
+    chmod("e", 0o711);
+    assert_eq!(rig.recover().foreign, [path("e")]);
+    chmod("e", 0o555);
+    assert_eq!(rig.recover().progress, Progress::NotBegun);
+}
+
+/// A tree that is taken apart where it was could be killed in the midst of that, and half of it is in no version.
+#[test]
+fn whole_trees_leave_their_slots_before_they_are_taken_apart() {
+    use super::super::known::Known;
+    use super::super::settle::settle;
+    let rig = Rig::new(&Model::new(), &model(&["new/a/b = 1", "new/c = 2"]));
+    let staged = rig.staged(&nothing_left_out).unwrap();
+    assert_eq!(staged_files(&rig).len(), 2);
+    let plan = rig.plan(&nothing_left_out);
+    assert_eq!(settle(&Known::new(&plan), &rig.root, &rig.stage(), &[], &Moves::new(&|_| Ok(()))).unwrap(), []);
+    assert_eq!(staged_files(&rig), [""; 0].map(std::path::PathBuf::from));
+    staged.discard(&rig.root).unwrap();
+    rig.assert_clean();
+}
+
 #[test]
 fn what_was_edited_after_the_kill_is_told() {
     let (from, to) = rich_pair();

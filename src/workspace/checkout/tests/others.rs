@@ -74,6 +74,36 @@ fn edits_between_scan_and_apply_are_kept_beside() {
 }
 
 #[test]
+fn what_others_removed_is_gone_already_unless_something_is_to_come_there() {
+    let rig = Rig::new(&model(&["d/e/x = 1", "m = 1"]), &model(&["m = 1 #755"]));
+    let staged = rig.staged(&nothing_left_out).unwrap();
+    fs::remove_dir_all(rig.path("d")).unwrap();
+    fs::remove_file(rig.path("m")).unwrap();
+    fs::create_dir(rig.path("m")).unwrap();
+    fs::set_permissions(rig.path("m"), std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
+    let applied = apply(staged, &rig.root).unwrap();
+    assert_eq!(applied.kept_directories(), []);
+    assert_eq!(rig.discard(applied), []);
+    assert_eq!(rig.model(), model(&["m/ #711"]), "the bits were meant for a file");
+
+    let rig = Rig::new(&model(&["d/x = 1"]), &model(&["d/x = 2"]));
+    let staged = rig.staged(&nothing_left_out).unwrap();
+    fs::remove_dir_all(rig.path("d")).unwrap();
+    assert!(matches!(apply(staged, &rig.root), Err(ApplyError::Undone { .. })));
+    rig.assert_clean();
+}
+
+#[test]
+fn what_others_put_into_the_stage_is_kept_under_a_plain_name() {
+    let rig = Rig::new(&model(&["a = 1"]), &model(&["a = 2"]));
+    let staged = rig.staged(&nothing_left_out).unwrap();
+    fs::write(rig.path(".lua/tmp/test-1/0/y z"), "X").unwrap();
+    let conflicts = rig.discard(apply(staged, &rig.root).unwrap());
+    assert_eq!(conflicts.iter().map(|conflict| conflict.copy.to_string()).collect::<Vec<_>>(), ["recovered-y_z.lua-conflict-1"]);
+    assert_eq!(fs::read(rig.path("recovered-y_z.lua-conflict-1")).unwrap(), b"X");
+}
+
+#[test]
 fn what_only_looks_edited_is_no_conflict() {
     let rig = Rig::new(&model(&["a = 1", "b = 1", "l -> x"]), &model(&["a = 2"]));
     let staged = rig.staged(&nothing_left_out).unwrap();

@@ -5,10 +5,11 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::super::testing::*;
 use super::super::*;
+use crate::limits::STAGE_BATCH_FILES;
 
 /// A mounted file system that goes with the test. `None` (with a line printed) where mounting is not allowed.
 struct Mounted(PathBuf);
@@ -75,20 +76,24 @@ fn a_full_disk_leaves_the_workspace_alone() {
     bring(&rig, &model(&["a = 2"]));
 }
 
+/// A workspace whose folder `m` is another file system.
+fn rig_with_mount(from: &Model, to: &Model) -> Option<(Mounted, Rig)> {
+    let temp = tempfile::tempdir().unwrap();
+    let tmp = temp.path().join(".lua/tmp");
+    fs::create_dir_all(&tmp).unwrap();
+    let mounted = Mounted::new(&temp.path().join("m"), &["-t", "tmpfs", "-o", "mode=755", "tmpfs"])?;
+    let inside = Model::from_iter(from.clone().into_iter().filter(|(path, _)| path != b"m"));
+    write_model(temp.path(), &inside);
+    Some((mounted, Rig::around(temp, &tmp, from, to)))
+}
+
 #[test]
 fn other_mounts_in_the_workspace_get_their_own_stage() {
     let from = model(&["a = 1", "m/a = 1", "m/d/b = 1", "m/gone/x = 1"]);
     let to = model(&["a = 2", "m/a -> b", "m/d/b = 2", "m/d/new/x = 2", "m/n/ #500"]);
-    let temp = tempfile::tempdir().unwrap();
-    let tmp = temp.path().join(".lua/tmp");
-    fs::create_dir_all(&tmp).unwrap();
-    let Some(_mounted) = Mounted::new(&temp.path().join("m"), &["-t", "tmpfs", "-o", "mode=755", "tmpfs"]) else { return };
-    let inside = Model::from_iter(from.clone().into_iter().filter(|(path, _)| path != b"m"));
-    write_model(temp.path(), &inside);
-    let mut rig = Rig::around(temp, &tmp, &from, &to);
+    let Some((_mounted, mut rig)) = rig_with_mount(&from, &to) else { return };
     let staged = rig.staged(&nothing_left_out).unwrap();
     assert!(rig.path("m/.lua-stage-test-1").is_dir());
-    staged.sync(&rig.root).unwrap();
     staged.discard(&rig.root).unwrap();
     assert!(!rig.path("m/.lua-stage-test-1").exists());
     rig.assert_clean();
@@ -104,6 +109,24 @@ fn other_mounts_in_the_workspace_get_their_own_stage() {
     assert!(matches!(rig.apply_gated(&|_| Ok(())), Err(ApplyError::Undone { .. })));
     assert_eq!(rig.model(), from);
     rig.assert_clean();
+}
+
+#[test]
+fn what_came_out_on_another_mount_is_looked_at_and_a_mount_that_is_gone_is_not_synced_unnoticed() {
+    let from = model(&["m/a = 1"]);
+    let to = model(&["m/a = 2"]);
+    let Some((mounted, mut rig)) = rig_with_mount(&from, &to) else { return };
+    let staged = rig.staged(&nothing_left_out).unwrap();
+    fs::write(rig.path("m/a"), "edited").unwrap();
+    let conflicts = rig.discard(apply(staged, &rig.root).unwrap());
+    assert_eq!(conflicts.iter().map(|conflict| conflict.copy.to_string()).collect::<Vec<_>>(), ["m/a.lua-conflict-1"]);
+    assert_eq!(fs::read(rig.path("m/a.lua-conflict-1")).unwrap(), b"edited");
+    (rig.from, rig.to) = (rig.to, rig.from);
+    let applied = rig.apply_gated(&|_| Ok(())).unwrap();
+    applied.sync(&rig.root).unwrap();
+    drop(mounted);
+    fs::remove_dir(rig.path("m")).unwrap();
+    assert!(applied.sync(&rig.root).is_err());
 }
 
 #[test]
@@ -211,6 +234,22 @@ fn staging_can_be_stopped_and_tells_how_far_it_is() {
 }
 
 #[test]
+fn many_files_of_a_folder_are_written_once_each() {
+    let count = 2 * STAGE_BATCH_FILES + 7;
+    let mut to = model(&["d/"]);
+    to.extend((0..count).map(|number| (format!("d/{number}").into_bytes(), Thing::File(0o644, b"x".to_vec()))));
+    let rig = Rig::new(&model(&["d/"]), &to);
+    let written = AtomicU64::new(0);
+    let progress = |files: u64, _: u64| _ = written.fetch_add(files, Ordering::Relaxed);
+    let survey = survey(rig.plan(&nothing_left_out), &rig.root, &rig.stage()).unwrap();
+    let watch = Watch { progress: &progress, cancel: &AtomicBool::new(false) };
+    let staged = stage(survey, &rig.root, &rig.stage(), &rig.library.contents, watch).unwrap();
+    assert_eq!(written.into_inner(), count as u64);
+    assert_eq!(rig.discard(apply(staged, &rig.root).unwrap()), []);
+    assert_eq!(rig.model(), to);
+}
+
+#[test]
 fn other_names_of_a_file_keep_its_content_and_bits() {
     let (from, to) = (model(&["chmod = 1", "replace = 1", "remove = 1"]), model(&["chmod = 1 #755", "replace = 2"]));
     let rig = Rig::on_disk(&from, &to);
@@ -236,6 +275,9 @@ fn journals_are_published_and_removed() {
     assert_eq!(read_journal(&store).unwrap(), None);
     fs::write(rig.path(".lua/checkout.journal"), "no journal").unwrap();
     assert!(matches!(read_journal(&store), Err(JournalError::Format(_))));
+    fs::remove_file(rig.path(".lua/checkout.journal")).unwrap();
+    std::os::unix::fs::symlink("elsewhere", rig.path(".lua/checkout.journal")).unwrap();
+    assert!(matches!(read_journal(&store), Err(JournalError::Disk(_))));
     rig.assert_clean();
 }
 
@@ -248,6 +290,19 @@ fn bits_are_set_from_the_inside_out() {
     assert_eq!(mode("d"), 0o600);
     fs::set_permissions(rig.path("d"), PermissionsExt::from_mode(0o700)).unwrap();
     assert_eq!(mode("d/e"), 0o700);
+}
+
+/// They are filled before they get their bits, and moved.
+#[test]
+fn new_directories_may_forbid_their_owner_everything() {
+    let rig = Rig::new(&Model::new(), &model(&["closed/f = 1", "closed/ #000", "new/n/m/f = 2", "new/n/ #600"]));
+    let applied = rig.apply_gated(&|_| Ok(())).unwrap();
+    assert_eq!(rig.discard(applied), []);
+    for (directory, bits, file, content) in [("closed", 0, "closed/f", "1"), ("new/n", 0o600, "new/n/m/f", "2")] {
+        assert_eq!(rig.path(directory).metadata().unwrap().permissions().mode() & 0o7777, bits);
+        fs::set_permissions(rig.path(directory), PermissionsExt::from_mode(0o700)).unwrap();
+        assert_eq!(fs::read_to_string(rig.path(file)).unwrap(), content);
+    }
 }
 
 /// Root may do nearly everything; others must not need to.
