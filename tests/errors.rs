@@ -15,6 +15,7 @@ use std::process::Command;
 use std::sync::atomic::Ordering;
 
 use common::contract::exit;
+use common::far::s3_variables;
 use common::files::chmod;
 use common::sandbox::Sandbox;
 use lua_store::ops::{self, Host, OpsError, PushOptions, QuietHost, VerifyOptions, Workspace};
@@ -330,8 +331,7 @@ fn storage_that_does_not_let_us_is_said_to() {
     let sandbox = Sandbox::new();
     sandbox.lua(&["init"]).expect(exit::OK);
     let mut add = sandbox.command(&["remote", "add", "s3://lua/place", "--no-encrypt", "--json"]);
-    add.env("AWS_ENDPOINT", endpoint).env("AWS_ALLOW_HTTP", "true").env("AWS_REGION", "us-east-1");
-    add.env("AWS_ACCESS_KEY_ID", "key").env("AWS_SECRET_ACCESS_KEY", "secret");
+    add.envs(s3_variables(&endpoint));
     let run = sandbox.run(add).expect(exit::ERROR);
     assert_eq!(run.value()["error"]["code"], "remote_denied", "{run}");
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::contract::{Row, exit};
-use common::far::Far;
+use common::far::{Far, picture};
 use common::grow;
 use common::history::{Checked, succeeded};
 use common::random::Random;
@@ -45,12 +45,6 @@ fn assert_same_history(one: &Sandbox, other: &Sandbox) {
     for row in rows(one).into_iter().filter(|row| !row.marks.deleted) {
         one.tree_of(row.version).assert_same(&other.tree_of(row.version), "the same version on two machines");
     }
-}
-
-/// What a store holds, but for locks and what is made anew.
-fn picture(sandbox: &Sandbox) -> TreeState {
-    let is_locked = |path: &[u8]| path.ends_with(b"lock") || path.starts_with(b"cache") || path.starts_with(b"index.db-");
-    TreeState::capture(&sandbox.store()).without(is_locked)
 }
 
 #[test]

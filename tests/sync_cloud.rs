@@ -6,6 +6,7 @@ mod common;
 use std::process::Command;
 
 use common::contract::exit;
+use common::far::s3_variables;
 use common::grow;
 use common::random::Random;
 use common::sandbox::{Run, Sandbox};
@@ -19,13 +20,7 @@ struct Cloud {
 impl Cloud {
     fn s3(test: &str) -> Option<Self> {
         let endpoint = server(test, "LUA_TEST_S3")?;
-        let variables = vec![
-            ("AWS_ENDPOINT", endpoint),
-            ("AWS_ALLOW_HTTP", "true".to_owned()),
-            ("AWS_REGION", "us-east-1".to_owned()),
-            ("AWS_ACCESS_KEY_ID", "key".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
-        ];
+        let variables = s3_variables(&endpoint).to_vec();
         Some(Self { url: format!("s3://lua/{}", unique(test)), variables })
     }
 
@@ -225,12 +220,7 @@ fn a_server_that_cannot_be_reached_is_said_in_time_and_changes_nothing() {
     sandbox.push();
     // A port that nobody listens on: bound, and given back at once.
     let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
-    let mut variables = vec![("AWS_ENDPOINT", format!("http://127.0.0.1:{port}"))];
-    variables.extend([
-        ("AWS_ALLOW_HTTP", "true".to_owned()),
-        ("AWS_ACCESS_KEY_ID", "k".to_owned()),
-        ("AWS_SECRET_ACCESS_KEY", "s".to_owned()),
-    ]);
+    let variables = s3_variables(&format!("http://127.0.0.1:{port}")).to_vec();
     let cloud = Cloud { url: "s3://lua/nowhere".to_owned(), variables };
     let run = sandbox.run(cloud.command(&sandbox, &["remote", "add", &cloud.url, "--json"]));
     assert_eq!((run.code, run.value()["error"]["code"].as_str()), (exit::ERROR, Some("remote_unreachable")), "{run}");

@@ -8,31 +8,23 @@ use std::path::{Path, PathBuf};
 
 use aho_corasick::AhoCorasick;
 use common::contract::exit;
+use common::far::{Far, picture};
 use common::grow;
 use common::random::Random;
 use common::sandbox::{Run, Sandbox};
 use common::terminal::{Terminal, echoes};
-use common::tree_state::TreeState;
 use lua_store::id::{ObjectId, ObjectKind};
 
 const PASSPHRASE: &str = "correct horse battery staple";
 
-/// A place that machines share.
-struct Far(tempfile::TempDir);
+/// A place that machines share, encrypted.
+trait Sealed {
+    fn share(&self, machine: &Sandbox) -> String;
+    fn join(&self, machine: &Sandbox, passphrase: &str) -> Run;
+    fn all_bytes(&self) -> Vec<u8>;
+}
 
-impl Far {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary folder"))
-    }
-
-    fn path(&self) -> PathBuf {
-        self.0.path().join("remote")
-    }
-
-    fn url(&self) -> String {
-        format!("file://{}", self.path().display())
-    }
-
+impl Sealed for Far {
     /// Shares the history of a machine, encrypted. Gives the recovery code.
     fn share(&self, machine: &Sandbox) -> String {
         let answer = with(machine, PASSPHRASE, &["remote", "add", &self.url(), "--encrypt"]).expect(exit::OK).value();
@@ -44,11 +36,6 @@ impl Far {
     /// A new machine that was told something.
     fn join(&self, machine: &Sandbox, passphrase: &str) -> Run {
         with(machine, passphrase, &["init", "--restore-sources", "--remote", &self.url()])
-    }
-
-    fn objects(&self) -> Vec<PathBuf> {
-        let files = walkdir::WalkDir::new(self.path()).sort_by_file_name().into_iter().flatten();
-        files.filter(|entry| entry.file_type().is_file()).map(|entry| entry.into_path()).collect()
     }
 
     /// Everything that an observer of the storage sees: names and contents.
@@ -67,12 +54,6 @@ fn with(machine: &Sandbox, passphrase: &str, words: &[&str]) -> Run {
 
 fn code_of(run: &Run) -> String {
     run.value()["error"]["code"].as_str().unwrap_or_default().to_owned()
-}
-
-/// What a store holds, but for locks and what is made anew.
-fn picture(sandbox: &Sandbox) -> TreeState {
-    let is_locked = |path: &[u8]| path.ends_with(b"lock") || path.starts_with(b"cache") || path.starts_with(b"index.db-");
-    TreeState::capture(&sandbox.store()).without(is_locked)
 }
 
 #[test]

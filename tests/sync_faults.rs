@@ -9,6 +9,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use common::contract::exit;
+use common::far::s3_variables;
 use common::fault_proxy::{Fault, FaultProxy};
 use common::number_from_env;
 use common::sandbox::{Run, Sandbox};
@@ -38,8 +39,7 @@ impl Place {
 
     fn command(&self, endpoint: &str, machine: &Sandbox, words: &[&str]) -> Command {
         let mut command = machine.command(&[words, &["--json"]].concat());
-        command.env("AWS_ENDPOINT", endpoint).env("AWS_ALLOW_HTTP", "true").env("AWS_REGION", "us-east-1");
-        command.env("AWS_ACCESS_KEY_ID", "key").env("AWS_SECRET_ACCESS_KEY", "secret");
+        command.envs(s3_variables(endpoint));
         command
     }
 

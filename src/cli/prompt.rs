@@ -3,7 +3,7 @@
 use std::io::{self, BufRead};
 use std::sync::atomic::Ordering;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
@@ -14,6 +14,9 @@ use super::{output, terminal};
 
 /// Longest line that is read as a secret, in bytes.
 const SECRET_BYTES_MAX: usize = 4096;
+
+/// A Ctrl-C right before a wait does not end it, so none is longer than this.
+const LOOK_AFTER: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
 
 /// Whether there is somebody to ask.
 pub fn can_ask(session: &Session) -> bool {
@@ -79,13 +82,14 @@ impl Drop for Silence {
 fn read_line() -> Result<Vec<u8>, Failure> {
     let (stdin, mut line, mut byte) = (io::stdin(), Vec::new(), [0]);
     while line.len() < SECRET_BYTES_MAX {
-        if let Err(error) = poll(&mut [PollFd::new(&stdin, PollFlags::IN)], None)
-            && error != Errno::INTR
-        {
-            return Err(Failure::Declined);
-        }
+        let ready = poll(&mut [PollFd::new(&stdin, PollFlags::IN)], Some(&LOOK_AFTER));
         if CANCEL.load(Ordering::SeqCst) {
             return Err(lua_store::ops::OpsError::Cancelled.into());
+        }
+        match ready {
+            Ok(0) | Err(Errno::INTR) => continue,
+            Ok(_) => {}
+            Err(_) => return Err(Failure::Declined),
         }
         match rustix::io::read(&stdin, &mut byte) {
             Ok(0) => break,

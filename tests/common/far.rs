@@ -4,6 +4,24 @@ use std::path::PathBuf;
 
 use super::contract::exit;
 use super::sandbox::Sandbox;
+use super::tree_state::TreeState;
+
+/// What a store holds, but for locks and what is made anew.
+pub fn picture(sandbox: &Sandbox) -> TreeState {
+    let is_locked = |path: &[u8]| path.ends_with(b"lock") || path.starts_with(b"cache") || path.starts_with(b"index.db-");
+    TreeState::capture(&sandbox.store()).without(is_locked)
+}
+
+/// The variables that lead to an S3 server.
+pub fn s3_variables(endpoint: &str) -> [(&'static str, String); 5] {
+    [
+        ("AWS_ENDPOINT", endpoint.to_owned()),
+        ("AWS_ALLOW_HTTP", "true".to_owned()),
+        ("AWS_REGION", "us-east-1".to_owned()),
+        ("AWS_ACCESS_KEY_ID", "key".to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", "secret".to_owned()),
+    ]
+}
 
 /// A place that machines share.
 pub struct Far(tempfile::TempDir);
