@@ -120,7 +120,8 @@ fn the_write_ahead_log_stays_short() {
         log.append(&[record], position(1)).unwrap();
         longest = longest.max(std::fs::metadata(folder.path("index.db-wal")).unwrap().len());
     }
-    assert!(longest < 300 << 10, "{longest}");
+    // And it is not written back each time, which waits for the disk.
+    assert!((200 << 10..300 << 10).contains(&longest), "{longest}");
     folder.open().unwrap().verify().unwrap();
 }
 
