@@ -161,10 +161,10 @@ fn check(whole: &Whole, case: &Case) -> Checked<()> {
 fn check_within(whole: &Whole, case: &Case) -> Checked<()> {
     let sandbox = Sandbox::copy_of(&whole.sandbox);
     apply(whole, &sandbox.store(), case).map_err(|error| format!("cannot be damaged: {error}"))?;
-    std::panic::catch_unwind(|| ask_within(whole, &sandbox)).unwrap_or_else(|_| Err("it panicked".to_owned()))
+    std::panic::catch_unwind(|| ask_within(whole, &sandbox, &case.0)).unwrap_or_else(|_| Err("it panicked".to_owned()))
 }
 
-fn ask_within(whole: &Whole, sandbox: &Sandbox) -> Checked<()> {
+fn ask_within(whole: &Whole, sandbox: &Sandbox, damaged: &Path) -> Checked<()> {
     let host = QuietHost::default();
     // Asked anew each time, as commands are. A store that is not opened at all is found damaged.
     let open = || Workspace::open(&sandbox.workspace(), &host);
@@ -201,9 +201,12 @@ fn ask_within(whole: &Whole, sandbox: &Sandbox) -> Checked<()> {
             return Err(format!("verify names {named:?}, but what cannot be restored is {lost:?}"));
         }
     }
-    let status = open().and_then(|mut workspace| ops::status(&mut workspace, &StatusOptions::default(), &host));
-    match status {
-        Ok(status) if !found && !status.changes.is_empty() => Err(format!("the workspace is unchanged, but: {:?}", status.changes)),
+    // It goes by the cache. Elsewhere it is not asked, because files that were just copied are read with a rest of 100 ms.
+    if found || !damaged.starts_with("cache") {
+        return Ok(());
+    }
+    match open().and_then(|mut workspace| ops::status(&mut workspace, &StatusOptions::default(), &host)) {
+        Ok(status) if !status.changes.is_empty() => Err(format!("the workspace is unchanged, but: {:?}", status.changes)),
         _ => Ok(()),
     }
 }
