@@ -69,6 +69,16 @@ impl PackBuilder {
         self.frames.iter().map(|frame| frame.ids.len() as u64).sum()
     }
 
+    /// The pack of what was added since the last one, and its number of objects; `None` if that is nothing. What is added from now on
+    /// goes into a new one with the same stamp.
+    pub fn finish_if_any(&mut self) -> Option<(Vec<u8>, u64)> {
+        let objects = self.objects();
+        (objects > 0).then(|| {
+            let next = Self { bytes: self.bytes[..PACK_HEADER_BYTES].to_vec(), frames: Vec::new() };
+            (std::mem::replace(self, next).finish(), objects)
+        })
+    }
+
     /// The finished pack.
     pub fn finish(mut self) -> Vec<u8> {
         let start = self.bytes.len();

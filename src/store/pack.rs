@@ -23,7 +23,6 @@ pub struct Packer<'a> {
     /// Whether the other side has a content that a delta may be made against.
     is_there: &'a dyn Fn(&ObjectId) -> bool,
     packed: HashSet<(ObjectKind, ObjectId)>,
-    stamp: Stamp,
 }
 
 impl<'a> Packer<'a> {
@@ -35,7 +34,7 @@ impl<'a> Packer<'a> {
         stamp: Stamp,
     ) -> StoreResult<Self> {
         let (reader, encoder, builder) = (store.reader(), Encoder::new()?, PackBuilder::new(stamp));
-        Ok(Self { store, reader, encoder, builder, wanted, is_there, packed: HashSet::new(), stamp })
+        Ok(Self { store, reader, encoder, builder, wanted, is_there, packed: HashSet::new() })
     }
 
     /// Adds one of the wanted objects, and its base before it. Gives a pack, and the number of objects in it, once one is full.
@@ -62,9 +61,7 @@ impl<'a> Packer<'a> {
 
     /// What was added since the last full pack; `None` when that is nothing.
     pub fn finish(&mut self) -> Option<(Vec<u8>, u64)> {
-        let builder = std::mem::replace(&mut self.builder, PackBuilder::new(self.stamp));
-        let objects = builder.objects();
-        (objects > 0).then(|| (builder.finish(), objects))
+        self.builder.finish_if_any()
     }
 
     /// The base of an object that must be packed before it.

@@ -298,37 +298,28 @@ impl<'s> Reader<'s> {
         if self.state.collections != collections {
             self.state = ReaderState { collections, ..ReaderState::default() };
         }
-        // The frames from the one asked for down to one that stands alone or is at hand, and the member meant in each.
-        let mut chain = vec![location];
-        // Where the index said that a base is. Against a wrong one anything would be decoded, and who does not know what should come out,
-        // as a check or a collection, would take it for the content.
-        let mut named: Vec<(Location, ObjectId)> = Vec::new();
+        // The deltas from the frame asked for downwards, and the base of each; `last` stands alone or is at hand.
+        let mut deltas: Vec<(Location, BasePlace)> = Vec::new();
+        let mut last = location;
         let mut decoded = loop {
-            let last = chain[chain.len() - 1];
-            let extent = if chain.len() == 1 { extent } else { Extent::Member(last.member()) };
+            let extent = if deltas.is_empty() { extent } else { Extent::Member(last.member()) };
             if let Some(decoded) = self.state.frames.get(&place_of(last)).filter(|decoded| decoded.covers(extent)) {
                 break decoded.clone();
             }
-            if chain.len() > usize::from(DELTA_DEPTH_MAX) + 1 {
+            if deltas.len() > usize::from(DELTA_DEPTH_MAX) {
                 return Err(StoreError::Codec("a chain of deltas is too long"));
             }
-            match self.named_base(last)? {
-                Some((base, id)) => {
-                    chain.push(base);
-                    named.extend(id.map(|id| (base, id)));
-                }
-                None => break self.decode_frame(last, extent, None)?,
-            }
+            let Some(base) = self.base_place(last)? else { break self.decode_frame(last, extent, None)? };
+            deltas.push((last, base));
+            last = base.location;
         };
-        while chain.len() > 1 {
-            let base = chain[chain.len() - 1];
-            chain.pop();
-            if let Some((_, id)) = named.pop_if(|(location, _)| *location == base) {
-                hold_against(decoded.clone(), base.member(), decoded.header.kind, &id)?;
+        while let Some((delta, base)) = deltas.pop() {
+            let member = base.location.member();
+            if let Some(id) = base.id {
+                hold_against(decoded.clone(), member, decoded.header.kind, &id)?;
             }
-            let range = decoded.header.member_range(base.member()).ok_or(StoreError::Codec("a delta's base has fewer members"))?;
-            let place = chain[chain.len() - 1];
-            decoded = self.decode_frame(place, Extent::Whole, Some(&decoded.content[range]))?;
+            let range = decoded.header.member_range(member).ok_or(StoreError::Codec("a delta's base has fewer members"))?;
+            decoded = self.decode_frame(delta, Extent::Whole, Some(&decoded.content[range]))?;
         }
         Ok(decoded)
     }
@@ -347,18 +338,19 @@ impl<'s> Reader<'s> {
 
     /// Where the base of a frame's delta is; `None` for a frame that stands alone.
     pub(super) fn base_of(&mut self, location: Location) -> StoreResult<Option<Location>> {
-        Ok(self.named_base(location)?.map(|(base, _)| base))
+        Ok(self.base_place(location)?.map(|base| base.location))
     }
 
-    /// The same with the base's id, if the frame names that.
-    fn named_base(&mut self, location: Location) -> StoreResult<Option<(Location, Option<ObjectId>)>> {
+    fn base_place(&mut self, location: Location) -> StoreResult<Option<BasePlace>> {
         let header = self.store.with_frame(location, |frame| Ok(frame.header))?;
         match header.coding {
             Coding::Raw | Coding::Zstd => Ok(None),
-            Coding::Delta { base: Base::Far(id), depth } => Ok(Some((self.far_base(header.kind, &id, depth)?, Some(id)))),
+            Coding::Delta { base: Base::Far(id), depth } => {
+                Ok(Some(BasePlace { location: self.far_base(header.kind, &id, depth)?, id: Some(id) }))
+            }
             Coding::Delta { base: Base::Near { distance, member }, .. } => u64::from(location.offset())
                 .checked_sub(distance)
-                .map(|offset| Some((Location::new(location.segment(), offset as u32, member), None)))
+                .map(|offset| Some(BasePlace { location: Location::new(location.segment(), offset as u32, member), id: None }))
                 .ok_or(StoreError::Codec("a delta's base lies before its segment")),
         }
     }
@@ -405,6 +397,15 @@ impl Store {
         self.segments.note_read(frame.frame_bytes as u64);
         work(frame)
     }
+}
+
+/// Where a delta's base is.
+#[derive(Clone, Copy)]
+struct BasePlace {
+    location: Location,
+    /// Its id, if the delta names that and the index said where it is. Against a wrong base anything would be decoded, and who does not
+    /// know what should come out, as a check or a collection, would take it for the content.
+    id: Option<ObjectId>,
 }
 
 enum Verified {

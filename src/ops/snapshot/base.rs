@@ -29,12 +29,17 @@ impl<'s> FormerPaths<'s> {
 
     /// The content of the file at a path, of which the stat cache says this.
     pub fn content(&mut self, path: &RelPath, cached: Option<ObjectId>) -> Option<ObjectId> {
-        if self.root == self.cached_root { cached.or_else(|| self.find_content(path)) } else { self.find_content(path).or(cached) }
+        self.prefer(cached, |former| former.find_content(path))
     }
 
     /// The tree of the folder at a path, of which the stat cache says this.
     pub fn folder(&mut self, path: &RelPath, cached: Option<ObjectId>) -> Option<ObjectId> {
-        if self.root == self.cached_root { cached.or_else(|| self.find_folder(path)) } else { self.find_folder(path).or(cached) }
+        self.prefer(cached, |former| former.find_folder(path))
+    }
+
+    /// The stat cache's answer costs nothing; where it is of another tree, the newest version's fits better.
+    fn prefer(&mut self, cached: Option<ObjectId>, find: impl FnOnce(&mut Self) -> Option<ObjectId>) -> Option<ObjectId> {
+        if self.root == self.cached_root { cached.or_else(|| find(self)) } else { find(self).or(cached) }
     }
 
     fn find_content(&mut self, path: &RelPath) -> Option<ObjectId> {

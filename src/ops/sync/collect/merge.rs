@@ -225,12 +225,12 @@ fn make_anew(
         let wanted = now.iter().map(|id| (ObjectKind::Blob, *id)).collect();
         let mut packer = Packer::new(&workspace.store, wanted, &|_| false, writer.attempt.stamp())?;
         for id in now {
-            if let Some((bytes, _)) = packer.add(ObjectKind::Blob, id)? {
-                writer.put_listed(bytes)?;
+            if let Some(pack) = packer.add(ObjectKind::Blob, id)? {
+                writer.put_listed(pack)?;
             }
         }
-        if let Some((bytes, _)) = packer.finish() {
-            writer.put_listed(bytes)?;
+        if let Some(pack) = packer.finish() {
+            writer.put_listed(pack)?;
         }
         rest = later;
     }
@@ -270,34 +270,26 @@ impl<'a> MergeWriter<'a> {
     }
 
     fn flush_whole(&mut self) -> OpsResult<()> {
-        let builder = std::mem::replace(&mut self.whole, PackBuilder::new(self.attempt.stamp()));
-        if builder.objects() > 0 {
-            let pack = self.put(builder)?;
+        if let Some((bytes, objects)) = self.whole.finish_if_any() {
+            let pack = self.put(bytes, objects)?;
             self.merged.whole.push(pack);
         }
         Ok(())
     }
 
     fn flush_listed(&mut self) -> OpsResult<()> {
-        let builder = std::mem::replace(&mut self.listed, PackBuilder::new(self.attempt.stamp()));
-        if builder.objects() == 0 { Ok(()) } else { self.put_listed(builder.finish()) }
+        self.listed.finish_if_any().map_or(Ok(()), |pack| self.put_listed(pack))
     }
 
-    fn put_listed(&mut self, bytes: Vec<u8>) -> OpsResult<()> {
+    fn put_listed(&mut self, (bytes, objects): (Vec<u8>, u64)) -> OpsResult<()> {
         let frames = frames_of_pack(&bytes)?;
-        let objects = frames.iter().map(|(frame, _)| frame.ids.len() as u64).sum();
-        let pack = self.put_bytes(bytes, objects)?;
+        let pack = self.put(bytes, objects)?;
         let frames = frames.into_iter().map(|(frame, base)| CatalogFrame { pack: 0, frame, base }).collect();
         self.merged.listed.push((pack, frames));
         Ok(())
     }
 
-    fn put(&self, builder: PackBuilder) -> OpsResult<PackRef> {
-        let objects = builder.objects();
-        self.put_bytes(builder.finish(), objects)
-    }
-
-    fn put_bytes(&self, bytes: Vec<u8>, objects: u64) -> OpsResult<PackRef> {
+    fn put(&self, bytes: Vec<u8>, objects: u64) -> OpsResult<PackRef> {
         refuse_cancelled(self.host)?;
         Ok(self.remote.put_pack(bytes, objects, self.attempt.is_resumed())?)
     }
