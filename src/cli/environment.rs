@@ -3,7 +3,6 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::failure::Failure;
 use super::render::escape;
 
 /// Name of the variable that fixes the clock, for tests: milliseconds since 1970-01-01 UTC.
@@ -87,11 +86,10 @@ pub fn remote_new_passphrase() -> Option<Vec<u8>> {
     value_of("LUA_REMOTE_NEW_PASSPHRASE").map(OsString::into_encoded_bytes)
 }
 
-/// The time that tests want it to be, if they want one.
-pub fn test_now_ms() -> Result<Option<i64>, Failure> {
+/// The time that tests want it to be, if they want one. The error says what is wrong with it.
+pub fn test_now_ms() -> Result<Option<i64>, String> {
     let Some(text) = text_of(TEST_NOW_MS) else { return Ok(None) };
-    let now_ms = text.parse().map_err(|_| Failure::Usage(format!("{TEST_NOW_MS} is not a number of milliseconds: {text:?}")))?;
-    Ok(Some(now_ms))
+    text.parse().map(Some).map_err(|_| format!("{TEST_NOW_MS} is not a number of milliseconds: {text:?}"))
 }
 
 /// Columns that `COLUMNS` asks for.

@@ -21,7 +21,7 @@ impl TerminalHost {
     pub fn new() -> Result<Self, Failure> {
         // Without handlers the signals end the process at once, which loses nothing.
         let _ = signals::install();
-        Ok(Self { fixed_now_ms: environment::test_now_ms()?, progress: Progress::new() })
+        Ok(Self { fixed_now_ms: environment::test_now_ms().map_err(Failure::Usage)?, progress: Progress::new() })
     }
 
     /// Takes the progress line away, because something else is to be written.

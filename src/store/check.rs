@@ -69,7 +69,7 @@ impl Store {
             }
             match on_progress(check.report.bytes) {
                 true => Ok(()),
-                false => Err(super::StoreError::Source(std::io::ErrorKind::Interrupted.into())),
+                false => Err(super::StoreError::cancelled()),
             }
         })?;
         check.settle_lists(self);
@@ -111,7 +111,7 @@ impl Store {
                     visit(location.segment(), range, holds)
                 }
             };
-            if goes_on { Ok(()) } else { Err(super::StoreError::Source(std::io::ErrorKind::Interrupted.into())) }
+            if goes_on { Ok(()) } else { Err(super::StoreError::cancelled()) }
         })
     }
 }

@@ -140,7 +140,7 @@ impl<'s> Incoming<'s> {
     fn make_readable(&self, location: Location, ids: &[ObjectId]) {
         let mut incoming = self.store.incoming.write().unwrap_or_else(PoisonError::into_inner);
         for (member, &id) in (0..).zip(ids) {
-            incoming.entry(id).or_insert(Location::new(location.segment(), location.offset(), member));
+            incoming.entry(id).or_insert(location.with_member(member));
         }
     }
 
@@ -148,7 +148,7 @@ impl<'s> Incoming<'s> {
     fn pass_over(&mut self, location: Location, header: &FrameHeader, waiting: Waiting) -> StoreResult<Option<Waiting>> {
         for (member, id) in (0..).zip(&waiting.frame.ids) {
             if !self.unwanted.contains(id) {
-                let alone = self.store_alone(Location::new(location.segment(), location.offset(), member), header, member)?;
+                let alone = self.store_alone(location.with_member(member), header, member)?;
                 self.make_readable(alone, &[*id]);
                 self.frames.push((alone, vec![*id]));
             }

@@ -33,6 +33,16 @@ impl Location {
         (self.0 >> 12) as u32
     }
 
+    /// Where its frame is.
+    pub fn frame(self) -> Self {
+        self.with_member(0)
+    }
+
+    /// The location of another object in the same frame.
+    pub fn with_member(self, member: u16) -> Self {
+        Self::new(self.segment(), self.offset(), member)
+    }
+
     /// Place of the object in its frame.
     pub fn member(self) -> u16 {
         (self.0 & 0xfff) as u16

@@ -105,6 +105,11 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// How work ends that its caller has cancelled.
+    fn cancelled() -> Self {
+        Self::Source(std::io::ErrorKind::Interrupted.into())
+    }
+
     /// Whether the store does not hold what it should, as far as it was looked for.
     pub fn is_damage(&self) -> bool {
         matches!(self, Self::Missing { .. } | Self::Damaged { .. } | Self::Format(_) | Self::Codec(_))

@@ -303,7 +303,7 @@ impl<'s> Reader<'s> {
         let mut last = location;
         let mut decoded = loop {
             let extent = if deltas.is_empty() { extent } else { Extent::Member(last.member()) };
-            if let Some(decoded) = self.state.frames.get(&place_of(last)).filter(|decoded| decoded.covers(extent)) {
+            if let Some(decoded) = self.state.frames.get(&last.frame()).filter(|decoded| decoded.covers(extent)) {
                 break decoded.clone();
             }
             if deltas.len() > usize::from(DELTA_DEPTH_MAX) {
@@ -369,7 +369,7 @@ impl<'s> Reader<'s> {
 
     fn decode_frame(&mut self, location: Location, extent: Extent, prefix: Option<&[u8]>) -> StoreResult<Decoded> {
         let Self { store, state } = self;
-        let place = place_of(location);
+        let place = location.frame();
         let decoded = store.with_frame(location, |frame| {
             let raw_bytes = frame.header.raw_bytes as usize;
             let content = match (&frame.header.coding, &frame.header.content) {
@@ -411,10 +411,6 @@ struct BasePlace {
 enum Verified {
     Object(Decoded, std::ops::Range<usize>),
     Chunks(ChunkList),
-}
-
-fn place_of(location: Location) -> FramePlace {
-    Location::new(location.segment(), location.offset(), 0)
 }
 
 /// Whether a decoded frame has an object of this id, computed from what it holds.

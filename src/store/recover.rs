@@ -311,7 +311,7 @@ impl Store {
                 .filter_map(|member| {
                     let range = decoded.header.member_range(member)?;
                     let id = ObjectId::of(decoded.header.kind, &decoded.content[range]);
-                    Some((id, Location::new(location.segment(), location.offset(), member)))
+                    Some((id, location.with_member(member)))
                 })
                 .collect())
         })

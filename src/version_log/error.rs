@@ -117,7 +117,7 @@ impl From<rusqlite::Error> for LogError {
 fn from_code(failure: ffi::Error, error: rusqlite::Error) -> LogError {
     match (failure.code, failure.extended_code) {
         (_, ffi::SQLITE_READONLY_DBMOVED) => LogError::Replaced,
-        (_, ffi::SQLITE_CANTOPEN_SYMLINK) => LogError::NotRegular { name: super::place::NAME.to_owned() },
+        (_, ffi::SQLITE_CANTOPEN_SYMLINK) => LogError::NotRegular { name: super::NAME.to_owned() },
         (_, ffi::SQLITE_IOERR_CORRUPTFS) => LogError::damaged(error.to_string()),
         // The shared memory of the index could not grow: in practice a full disk.
         (_, ffi::SQLITE_IOERR_SHMSIZE) => LogError::Full(error.into()),

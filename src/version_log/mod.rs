@@ -53,6 +53,9 @@ use crate::disk::Dir;
 use crate::format::record::{PurgeRecord, Record, VersionNumber};
 use place::Place;
 
+/// Name of the index in the folder of the store.
+const NAME: &str = "index.db";
+
 /// An open index of the version log.
 #[derive(Debug)]
 pub struct VersionLog {
@@ -70,7 +73,7 @@ impl VersionLog {
     /// # Durability
     /// None. After a crash the index may be missing or [`LogError::Damaged`]; both end in a rebuild.
     pub fn create(dir: &Dir) -> Result<Self, LogError> {
-        let place = Place::new(dir, place::NAME);
+        let place = Place::new(dir, NAME);
         place.make()?;
         if let Err(error) = Self::fill_new(&place) {
             // What cannot be removed is found damaged by the next open.
@@ -92,7 +95,7 @@ impl VersionLog {
     /// [`LogError::NotFound`], [`LogError::NotRegular`], [`LogError::TooNew`], [`LogError::Damaged`], [`LogError::Replaced`],
     /// and those of the operating system. In a folder that cannot be written use [`VersionLog::open_read_only`].
     pub fn open(dir: &Dir) -> Result<Self, LogError> {
-        let place = Place::new(dir, place::NAME);
+        let place = Place::new(dir, NAME);
         Ok(Self { conn: connection::open(&place)?, place: Some(place) })
     }
 
@@ -107,7 +110,7 @@ impl VersionLog {
     /// Those of [`VersionLog::open`]; [`LogError::ReadOnly`] also for an index of an older schema, which would have to be
     /// written first.
     pub fn open_read_only(dir: &Dir) -> Result<Self, LogError> {
-        let place = Place::new(dir, place::NAME);
+        let place = Place::new(dir, NAME);
         Ok(Self { conn: connection::open_read_only(&place)?, place: Some(place) })
     }
 

@@ -13,8 +13,6 @@ use rustix::io::Errno;
 use super::error::LogError;
 use crate::disk::{Dir, DiskError};
 
-/// Name of the index in the folder of the store.
-pub(super) const NAME: &str = "index.db";
 /// Name under which a rebuild keeps the index that it replaces.
 pub(super) const NAME_KEPT: &str = "index.db.damaged";
 

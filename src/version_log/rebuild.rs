@@ -4,9 +4,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::Connection;
 
+use super::NAME;
 use super::error::LogError;
 use super::head::LogPosition;
-use super::place::{NAME, NAME_KEPT, Place};
+use super::place::{NAME_KEPT, Place};
 use super::{append, connection, verify};
 use crate::disk::Dir;
 use crate::format::record::Record;

@@ -35,7 +35,7 @@ pub struct BackgroundResult {
 /// Durable on return.
 pub fn set_background_sync(workspace: &Workspace, remote: Option<&str>, is_on: bool, host: &dyn Host) -> OpsResult<String> {
     let remotes = Remotes::lock(workspace, host)?;
-    let name = super::remotes::named(&remotes, remote)?;
+    let name = super::open::named(&remotes, remote)?;
     let mut state = remotes.get(&name)?;
     state.syncs_after_push = is_on;
     remotes.put(&name, &state)?;

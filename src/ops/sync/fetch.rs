@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::absent::Absent;
-use super::remotes::Open;
+use super::open::Open;
 use super::state::{self, Remotes};
 use super::take_in::{of_remote, refuse_cancelled};
 use crate::disk::TempFile;

@@ -2,12 +2,10 @@
 //! their owner alone. A kept key opens without a request and without deriving anything.
 
 use super::agreement::RemoteAccess;
-use super::remotes::{Open, RemoteRow, named, row};
-use super::state::Remotes;
 use crate::disk::{Dir, DiskError, RootOf};
 use crate::format::remote::{RemoteFormat, RepositoryId};
-use crate::ops::{Host, OpsError, OpsResult, Workspace};
-use crate::remote::{Bucket, MasterKey, Passphrase, Remote, RemoteError, change_key, key_below, unlock};
+use crate::ops::{OpsError, OpsResult};
+use crate::remote::{Bucket, MasterKey, Passphrase, Remote, RemoteError, key_below, unlock};
 
 const FOLDER: &str = "keys";
 const KEPT_BYTES_MAX: u64 = 1024;
@@ -105,66 +103,4 @@ fn kept(access: &RemoteAccess, repository: RepositoryId) -> OpsResult<Option<Mas
     };
     let unusable = || OpsError::Settings { path: folder.join(FOLDER).join(&name), why: "it is not a key".to_owned() };
     MasterKey::from_recovery_code(&String::from_utf8_lossy(&bytes)).map(Some).map_err(|_| unusable())
-}
-
-/// What came of a change of the key.
-#[derive(Clone, Debug)]
-pub struct KeyChange {
-    /// The remote.
-    pub remote: RemoteRow,
-    /// Number of the wrapped key that counts now.
-    pub number: u64,
-}
-
-/// Wraps the master key of a remote under another passphrase. The former one opens nothing any more; what was sealed stays as it is,
-/// and so does the recovery code. Who has opened the remote before keeps the key.
-///
-/// # Errors
-/// [`RemoteError::NotEncrypted`]; [`RemoteError::Contended`] when another machine does the same.
-///
-/// # Durability
-/// As the storage promises. After an error the former passphrase still counts, or the new one, or both until it is run again.
-pub fn remote_key_change(
-    workspace: &Workspace,
-    name: Option<&str>,
-    access: &RemoteAccess,
-    new: &RemoteSecret,
-    host: &dyn Host,
-) -> OpsResult<KeyChange> {
-    let remotes = Remotes::lock(workspace, host)?;
-    let (row, key, bucket) = opened(&remotes, name, access)?;
-    let RemoteSecret::Passphrase(passphrase) = new else { return Err(RemoteError::KeyNeeded { url: row.url }.into()) };
-    let format = Remote::look(&*bucket)?.ok_or(RemoteError::Empty)?;
-    if format.key != Some(key.id()) {
-        return Err(RemoteError::WrongKey.into());
-    }
-    let number = change_key(&*bucket, &format, &key, passphrase)?;
-    Ok(KeyChange { remote: row, number })
-}
-
-/// The recovery code of a remote, and the remote.
-///
-/// # Errors
-/// [`RemoteError::NotEncrypted`]; [`RemoteError::KeyNeeded`].
-pub fn remote_recovery_code(
-    workspace: &Workspace,
-    name: Option<&str>,
-    access: &RemoteAccess,
-    host: &dyn Host,
-) -> OpsResult<(RemoteRow, String)> {
-    let remotes = Remotes::lock(workspace, host)?;
-    let (row, key, _) = opened(&remotes, name, access)?;
-    Ok((row, key.recovery_code()))
-}
-
-/// A remote that is encrypted, with its key.
-fn opened(remotes: &Remotes, name: Option<&str>, access: &RemoteAccess) -> OpsResult<(RemoteRow, MasterKey, Box<dyn Bucket>)> {
-    let name = named(remotes, name)?;
-    let state = remotes.get(&name)?;
-    let (bucket, repository) = Open::reach(remotes, &name, &state, access)?;
-    if !state.encrypted {
-        return Err(RemoteError::NotEncrypted.into());
-    }
-    let key = usual_key(access, &state.url, repository, &*bucket)?;
-    Ok((row(&name, &state), key, bucket))
 }

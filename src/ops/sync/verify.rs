@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::remotes::Open;
+use super::open::Open;
 use super::state::Remotes;
 use super::take_in::refuse_cancelled;
 use super::{reset_if_older, seen_of};

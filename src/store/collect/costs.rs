@@ -86,7 +86,7 @@ fn share_out(first: Location, header: &FrameHeader, frame_bytes: u64, shares: &m
     for (member, &length) in (0..).zip(lengths) {
         passed += u64::from(length);
         let upto = if usize::from(member) + 1 == lengths.len() { frame_bytes } else { frame_bytes * passed.min(raw_bytes) / raw_bytes };
-        shares.insert(Location::new(first.segment(), first.offset(), member), upto.saturating_sub(given));
+        shares.insert(first.with_member(member), upto.saturating_sub(given));
         given = upto.max(given);
     }
 }

@@ -16,6 +16,7 @@ mod rewrite;
 mod swap;
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use census::SegmentUse;
 pub use costs::Costs;
@@ -24,6 +25,7 @@ pub use swap::Collected;
 
 use crate::format::index::IdPrefix;
 use crate::id::ObjectId;
+use crate::store::{StoreError, StoreResult};
 
 /// The objects that must stay. Kept by the first eight bytes of their ids, so that a million take 20 MB: of two objects with
 /// the same beginning both stay.
@@ -58,4 +60,8 @@ impl LiveSet {
     fn has(&self, prefix: IdPrefix) -> bool {
         self.0.contains(&prefix)
     }
+}
+
+fn refuse_cancelled(cancel: &AtomicBool) -> StoreResult<()> {
+    if cancel.load(Ordering::Relaxed) { Err(StoreError::cancelled()) } else { Ok(()) }
 }

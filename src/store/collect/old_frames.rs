@@ -2,10 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
-use super::LiveSet;
-use super::rewrite::{cancelled, frame_of};
+use super::{LiveSet, refuse_cancelled};
 use crate::disk::TempFile;
 use crate::format::frame::{Frame, SEGMENT_HEADER_BYTES};
 use crate::id::{ObjectId, ObjectKind};
@@ -35,9 +34,7 @@ impl OldFrames {
         let bases = store.bases_outside(inputs)?;
         for &number in inputs {
             store.steps_in(number, Position::default(), &mut |step| {
-                if cancel.load(Ordering::Relaxed) {
-                    return Err(cancelled());
-                }
+                refuse_cancelled(cancel)?;
                 let Step::Frame { location, frame } = step else {
                     return Err(StoreError::Codec("a segment has bytes that are no frame"));
                 };
@@ -54,7 +51,7 @@ impl OldFrames {
 
     /// The object at a location, and whether it lives; `None` for one that is not in these segments.
     pub fn member(&self, location: Location) -> Option<(ObjectId, bool)> {
-        let frame = &self.frames[*self.places.get(&frame_of(location))?];
+        let frame = &self.frames[*self.places.get(&location.frame())?];
         frame.members.get(usize::from(location.member())).copied()
     }
 

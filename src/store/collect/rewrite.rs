@@ -6,10 +6,10 @@
 //! several segments anew begins with the newest.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
-use super::LiveSet;
 use super::old_frames::{OldFrame, OldFrames};
+use super::{LiveSet, refuse_cancelled};
 use crate::disk::TempFile;
 use crate::format::chunk_list::ChunkList;
 use crate::format::frame::{Coding, Content, FrameHeader, encode_frame};
@@ -154,13 +154,13 @@ impl Output<'_> {
         // Groups hold one kind each: first the blobs, then the trees.
         for kind in [ObjectKind::Blob, ObjectKind::Tree] {
             for frame in old.frames.iter().filter(|frame| frame.kind == kind) {
-                check(cancel)?;
+                refuse_cancelled(cancel)?;
                 self.write_standing(frame)?;
             }
             self.flush_group(kind)?;
         }
         for frame in old.frames.iter().filter(|frame| frame.kind != ObjectKind::Record) {
-            check(cancel)?;
+            refuse_cancelled(cancel)?;
             self.write_delta(frame)?;
         }
         for frame in old.frames.iter().filter(|frame| frame.kind == ObjectKind::Record) {
@@ -184,7 +184,7 @@ impl Output<'_> {
         let decoded = self.reader.decode_whole(frame.location)?;
         for (member, (id, _)) in (0..).zip(&frame.members).filter(|(_, (_, lives))| *lives) {
             if let Some(range) = decoded.header.member_range(member) {
-                self.add_to_group(frame.kind, member_of(frame.location, member), *id, decoded.content[range].to_vec())?;
+                self.add_to_group(frame.kind, frame.location.with_member(member), *id, decoded.content[range].to_vec())?;
             }
         }
         Ok(())
@@ -193,7 +193,7 @@ impl Output<'_> {
     fn copy_standing(&mut self, frame: &OldFrame) -> StoreResult<()> {
         let location = self.copy(frame.location, None)?;
         for (member, (id, _)) in (0..).zip(&frame.members) {
-            self.note(member_of(frame.location, member), *id, Place { location: member_of(location, member), depth: 0 });
+            self.note(frame.location.with_member(member), *id, Place { location: location.with_member(member), depth: 0 });
         }
         Ok(())
     }
@@ -233,7 +233,7 @@ impl Output<'_> {
         let location =
             self.write(&PendingFrame { kind, content, coding, raw_bytes: joined.len() as u32, payload, ids: Vec::new() }, None)?;
         for (member, (from, id, _)) in (0..).zip(group) {
-            self.note(from, id, Place { location: member_of(location, member), depth: 0 });
+            self.note(from, id, Place { location: location.with_member(member), depth: 0 });
         }
         Ok(())
     }
@@ -375,20 +375,4 @@ fn pending(encoded: Encoded, content: &[u8], base: Option<&LiveBase>) -> (Pendin
         (Encoded::Zstd(payload), _) => (PendingCoding::Zstd, payload),
         (Encoded::Raw | Encoded::Delta(_), _) => (PendingCoding::Raw, content.to_vec()),
     }
-}
-
-pub(super) fn frame_of(location: Location) -> Location {
-    member_of(location, 0)
-}
-
-fn member_of(location: Location, member: u16) -> Location {
-    Location::new(location.segment(), location.offset(), member)
-}
-
-fn check(cancel: &AtomicBool) -> StoreResult<()> {
-    if cancel.load(Ordering::Relaxed) { Err(cancelled()) } else { Ok(()) }
-}
-
-pub(super) fn cancelled() -> StoreError {
-    StoreError::Source(std::io::ErrorKind::Interrupted.into())
 }

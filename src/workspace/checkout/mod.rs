@@ -61,6 +61,7 @@ mod apply;
 mod beneath;
 mod contents;
 mod cursor;
+mod done;
 mod journal;
 mod keep;
 mod known;
@@ -85,8 +86,9 @@ mod verify;
 mod write;
 
 pub use applied::Applied;
-pub use apply::{ApplyError, apply};
+pub use apply::apply;
 pub use contents::{CheckoutError, ContentReader, Contents, LeftOut, PlaceError, ReadError, Watch, WriteError};
+pub use done::ApplyError;
 pub use journal::{JOURNAL_NAME, JournalError, publish_journal, read_journal, remove_journal};
 pub use keep::ConflictCopy;
 pub use look::FileStat;

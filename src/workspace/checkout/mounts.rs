@@ -20,6 +20,16 @@ pub(super) enum StageAt {
     Workspace(usize),
 }
 
+impl StageAt {
+    /// Number of that stage among all of a checkout.
+    pub fn stage_number(self) -> usize {
+        match self {
+            Self::Store => 0,
+            Self::Workspace(number) => number + 1,
+        }
+    }
+}
+
 /// The mounts of the workspace that were met.
 #[derive(Debug)]
 pub(super) struct Mounts {

@@ -4,7 +4,6 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use super::contents::{Contents, PlaceError, WriteError};
 use super::plan::Place;
-use super::stage::stage_number;
 use super::survey::SurveyedPlan;
 use crate::path::RelPath;
 use crate::tree::OwnedNode;
@@ -19,7 +18,7 @@ struct Needed {
 pub(super) fn check_space<C: Contents>(survey: &SurveyedPlan, roots: &[OwnedFd], contents: &C) -> Result<(), WriteError<C::Error>> {
     let mut needed = vec![Needed::default(); roots.len()];
     for (group, at) in survey.plan.groups.iter().zip(&survey.stages) {
-        let needed = &mut needed[stage_number(*at)];
+        let needed = &mut needed[at.stage_number()];
         for place in survey.plan.places[group.clone()].iter().filter(|place| place.action.writes()) {
             needed.files += 1;
             needed.bytes = needed.bytes.saturating_add(disk_bytes(place, contents));

@@ -10,7 +10,6 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use super::access::with_write_access;
 use super::beneath::{OpenFor, open_beneath};
 use super::contents::{CheckoutError, ContentReader, Contents, PlaceError, Watch, WriteError};
-use super::mounts::StageAt;
 use super::plan::{Action, Place};
 use super::pool::{Jobs, run, thread_count};
 use super::space::check_space;
@@ -36,7 +35,7 @@ pub struct StagedPlan {
 impl StagedPlan {
     /// The folder of the stage in which a place has its slot.
     pub(super) fn slot_folder(&self, group: usize, place: usize) -> BorrowedFd<'_> {
-        let stage = stage_number(self.survey.stages[group]);
+        let stage = self.survey.stages[group].stage_number();
         let own = self.folders.get(&(stage, self.threads[place]));
         own.or_else(|| self.folders.get(&(stage, 0))).map_or(self.stage.folder().as_fd(), |folder| folder.as_fd())
     }
@@ -120,13 +119,6 @@ fn remove_local_stage(root: &Dir, path: &RelPath, stage: &Stage) -> rustix::io::
     with_write_access(folder.as_fd(), &mut || rustix::fs::unlinkat(&folder, &name, rustix::fs::AtFlags::REMOVEDIR))
 }
 
-pub(super) fn stage_number(at: StageAt) -> usize {
-    match at {
-        StageAt::Store => 0,
-        StageAt::Workspace(number) => number + 1,
-    }
-}
-
 enum Job {
     /// Files and links of one folder, each for a slot of its own.
     Leaves { stage: usize, first: usize, count: usize },
@@ -139,7 +131,7 @@ enum Job {
 fn first_jobs(survey: &SurveyedPlan) -> Vec<Job> {
     let mut jobs = Vec::new();
     for (group, at) in survey.plan.groups.iter().zip(&survey.stages) {
-        let stage = stage_number(*at);
+        let stage = at.stage_number();
         let places = group.clone().map(|index| (index, &survey.plan.places[index]));
         let mut first = group.start;
         let mut files = 0;

@@ -4,9 +4,9 @@ use std::os::fd::AsFd;
 
 use rustix::io::Errno;
 
-use super::apply::{ApplyError, Done};
 use super::beneath::{OpenFor, open_beneath};
 use super::contents::{CheckoutError, PlaceError};
+use super::done::{ApplyError, Done};
 use super::known::Known;
 use super::moves::{At, Moves, Put};
 use super::plan::Place;

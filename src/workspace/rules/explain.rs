@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::level::join;
+use super::join;
 use super::{RuleRef, RuleSettings, Rules, Verdict};
 
 /// The contents of the ignore files of one directory.

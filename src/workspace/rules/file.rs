@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::glob::Program;
 use super::index::Index;
-use super::level::join;
+use super::join;
 use super::pattern::{Compiler, Pattern, Scope, trim_spaces};
 use crate::limits::IGNORE_FILE_BYTES_MAX;
 

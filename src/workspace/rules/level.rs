@@ -71,7 +71,7 @@ impl Level {
             next = level.above.as_ref();
         }
         tails.reverse();
-        join(&tails.concat(), self.kind.file_name().as_bytes())
+        super::join(&tails.concat(), self.kind.file_name().as_bytes())
     }
 }
 
@@ -99,15 +99,4 @@ impl Match<'_> {
     pub(super) fn whitelists(self) -> bool {
         self.level.file.whitelists(self.rule)
     }
-}
-
-/// The path of an entry: a slash between folder and name, unless the folder is the root.
-pub(super) fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
-    let mut path = Vec::with_capacity(folder.len() + 1 + name.len());
-    path.extend_from_slice(folder);
-    if !folder.is_empty() {
-        path.push(b'/');
-    }
-    path.extend_from_slice(name);
-    path
 }

@@ -187,5 +187,16 @@ impl Digester {
     }
 }
 
+/// The path of an entry: a slash between folder and name, unless the folder is the root.
+fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    let mut path = Vec::with_capacity(folder.len() + 1 + name.len());
+    path.extend_from_slice(folder);
+    if !folder.is_empty() {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
+    path
+}
+
 #[cfg(test)]
 mod tests;

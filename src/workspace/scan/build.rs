@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use super::listing::{Content, EntryNode, Listing};
-use super::node::{ChangedDir, DirState, NodeId};
+use super::node::{ChangedDir, DirState, NodeId, NodeResult, RecordedDir};
 use super::result::Scan;
 use super::trust::{AgeRule, DirTrust};
 use crate::format::tree::{Entry, Node, Tree, TreeBuilder};
@@ -36,25 +36,6 @@ pub enum BuildError<E> {
     /// The caller's own error.
     #[error(transparent)]
     Sink(E),
-}
-
-/// What became of a directory.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum NodeResult {
-    /// It is not recorded.
-    Absent,
-    Recorded(RecordedDir),
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct RecordedDir {
-    pub tree: ObjectId,
-    pub files: u64,
-    pub bytes: u64,
-    /// The tree is the one that the stat cache names.
-    is_same_tree: bool,
-    /// The whole block is right, with all below it.
-    pub is_same_block: bool,
 }
 
 impl Scan {

@@ -102,3 +102,22 @@ impl ChangedDir {
         Some(self.listing.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+/// What became of a directory.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum NodeResult {
+    /// It is not recorded.
+    Absent,
+    Recorded(RecordedDir),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RecordedDir {
+    pub tree: ObjectId,
+    pub files: u64,
+    pub bytes: u64,
+    /// The tree is the one that the stat cache names.
+    pub is_same_tree: bool,
+    /// The whole block is right, with all below it.
+    pub is_same_block: bool,
+}

@@ -2,9 +2,8 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::build::NodeResult;
 use super::listing::{Content, Entry, EntryNode, FileEntry, Listing};
-use super::node::{DirState, NodeId};
+use super::node::{DirState, NodeId, NodeResult};
 use super::queue::NodeTable;
 use super::read::OpenError;
 use super::report::{LeftOut, Report, RuleText, SkipKind, Skipped};

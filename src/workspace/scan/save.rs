@@ -1,8 +1,7 @@
 //! Bringing the stat cache up to date with what was scanned and read.
 
-use super::build::{NodeResult, RecordedDir};
 use super::listing::{Content, EntryNode};
-use super::node::{DirState, NodeId};
+use super::node::{DirState, NodeId, NodeResult, RecordedDir};
 use super::result::Scan;
 use crate::disk::{Dir, DiskResult};
 use crate::format::stat_cache::{BlockBuilder, BlockHead, BlockRef, RowNode, Witness};

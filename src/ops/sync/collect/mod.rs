@@ -13,7 +13,7 @@ mod tests;
 use std::collections::HashSet;
 
 use super::attempt::Attempt;
-use super::remotes::Open;
+use super::open::Open;
 use super::state::Remotes;
 use super::{SyncOutcome, fetch_all, reset_if_older, seen_of};
 use crate::format::remote::PackRef;
