@@ -7,6 +7,8 @@ use super::random::Random;
 
 /// What a disk writes as a whole or not at all.
 const SECTOR_BYTES: usize = 512;
+/// What changes places as a whole when a file rots.
+const WORD_BYTES: usize = 8;
 
 /// A change of a file that the disk need not have yet.
 #[derive(Clone, Debug)]
@@ -112,13 +114,13 @@ impl File {
         }
     }
 
-    /// A byte turns over, a sector becomes zeros, or the end goes: on the disk and for everybody who reads.
+    /// A bit turns over, a sector becomes zeros, two words change places, or the end goes: on the disk and for everybody who reads.
     pub fn rot(&mut self, random: &mut Random) {
         if self.content.is_empty() {
             return;
         }
         let at = random.below(self.content.len());
-        match random.below(3) {
+        match random.below(5) {
             0 => {
                 let byte = self.content[at] ^ 1 << random.below(8);
                 self.write(at, &[byte]);
@@ -128,9 +130,20 @@ impl File {
                 let bytes = SECTOR_BYTES.min(self.content.len() - sector);
                 self.write(sector, &vec![0; bytes]);
             }
-            _ => self.truncate(at),
+            2 => self.truncate(at),
+            _ => self.exchange_words(random),
         }
         self.sync();
+    }
+
+    /// Two words of eight bytes change places: the locations of two entries of an index, say, which no checksum holds.
+    fn exchange_words(&mut self, random: &mut Random) {
+        let words: Vec<[u8; WORD_BYTES]> = self.content.as_chunks().0.to_vec();
+        if !words.is_empty() {
+            let [one, other] = [(); 2].map(|()| random.below(words.len()));
+            self.write(one * WORD_BYTES, &words[other]);
+            self.write(other * WORD_BYTES, &words[one]);
+        }
     }
 
     /// The file as it is found afterwards.
