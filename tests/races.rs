@@ -26,6 +26,9 @@ use common::tree_state::TreeState;
 use common::{grow, number_from_env, while_repeating};
 
 const EDITORS: usize = 4;
+/// How many edits there are at most between the beginnings of two rollbacks: one that takes longer must not have more to do for it, or
+/// the next takes longer still.
+const EDITS_PER_ROLLBACK: u64 = 300;
 const ROLLBACKS_DEFAULT: usize = 12;
 
 /// Paths at which rollbacks between the versions of [`grow::history`] make and remove things, and some that no version knows.
@@ -61,13 +64,17 @@ fn what_editors_make_during_rollbacks_is_somewhere() {
     let sandbox = grow::history();
     let rollbacks = number_from_env("LUA_RACE_ROLLBACKS", ROLLBACKS_DEFAULT);
     let (number, written, done) = (AtomicU64::new(0), Mutex::new(Vec::new()), AtomicUsize::new(0));
+    let allowed = AtomicU64::new(0);
     let editor = || {
-        edit(&sandbox, number.fetch_add(1, Ordering::Relaxed), &written);
+        if number.load(Ordering::Relaxed) < allowed.load(Ordering::Relaxed) {
+            edit(&sandbox, number.fetch_add(1, Ordering::Relaxed), &written);
+        }
         std::thread::sleep(Duration::from_micros(500));
     };
     let editors: [&(dyn Fn() + Sync); EDITORS] = [&editor; EDITORS];
     while_repeating(&editors, || {
         for round in 0..rollbacks {
+            allowed.store(number.load(Ordering::Relaxed) + EDITS_PER_ROLLBACK, Ordering::Relaxed);
             let run = sandbox.rollback(1 + round as u64 % 3);
             did_not_crash(&run).unwrap();
             assert!(matches!(run.code, exit::OK | exit::ERROR | exit::LEFT_OUT), "{run}");

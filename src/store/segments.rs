@@ -68,15 +68,20 @@ impl Segments {
 
     /// Where the newest segment ends.
     pub fn end(&self) -> StoreResult<Position> {
-        match self.numbers()?.last() {
-            None => Ok(Position::default()),
-            Some(&segment) => Ok(Position { segment, offset: self.file(segment, false)?.bytes()? }),
+        let mut missing = None;
+        loop {
+            let Some(segment) = self.numbers()?.pop() else { return Ok(Position::default()) };
+            match self.file(segment, false) {
+                // A collection has taken it away since it was listed, and has made a newer one before.
+                Err(StoreError::Disk(error)) if error.is_not_found() && missing.replace(segment) != Some(segment) => {}
+                file => return Ok(Position { segment, offset: file?.bytes()? }),
+            }
         }
     }
 
     /// Bytes of all segments together.
     pub fn total_bytes(&self) -> StoreResult<u64> {
-        self.numbers()?.into_iter().map(|number| Ok(self.file(number, false)?.bytes()?)).sum()
+        self.numbers()?.into_iter().map(|number| Ok(self.file_if_there(number)?.map_or(Ok(0), |file| file.bytes())?)).sum()
     }
 
     /// The bytes of a segment, at least up to `offset` if it is that long; `None` when there is no such segment.
@@ -118,6 +123,14 @@ impl Segments {
         Ok(self.map(location.segment(), offset)?.is_some_and(|map| map.len() as u64 > offset))
     }
 
+    /// Opens a segment's file to read; `None` when there is none: a collection may take one away that was listed a moment ago.
+    fn file_if_there(&self, segment: u32) -> StoreResult<Option<StoreFile>> {
+        match self.file(segment, false) {
+            Err(StoreError::Disk(error)) if error.is_not_found() => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
     /// Opens a segment's file.
     pub fn file(&self, segment: u32, writable: bool) -> StoreResult<StoreFile> {
         Ok(self.dir.open_store_file(&name_of(segment), writable, false)?)
@@ -157,10 +170,7 @@ impl Segments {
 
     /// The random bytes in a segment's header; `None` when there is no such segment or it has no whole header.
     pub fn nonce(&self, number: u32) -> StoreResult<Option<[u8; 8]>> {
-        let file = match self.file(number, false) {
-            Err(StoreError::Disk(error)) if error.is_not_found() => return Ok(None),
-            other => other?,
-        };
+        let Some(file) = self.file_if_there(number)? else { return Ok(None) };
         if file.bytes()? < SEGMENT_HEADER_BYTES as u64 {
             return Ok(None);
         }
@@ -333,6 +343,25 @@ mod tests {
             segments.cut(end).unwrap();
             assert_eq!(bytes(&segments), left, "{end:?}");
         }
+    }
+
+    #[test]
+    fn the_end_is_found_while_segments_come_and_go() {
+        let (folder, segments) = segments(1);
+        let header = encode_segment_header([7; 8]);
+        std::thread::scope(|scope| {
+            let collecting = scope.spawn(|| {
+                for number in 2..2000 {
+                    std::fs::write(folder.path().join(name_of(number)), header).unwrap();
+                    std::fs::remove_file(folder.path().join(name_of(number - 1))).unwrap();
+                }
+            });
+            while !collecting.is_finished() {
+                segments.end().unwrap();
+                segments.total_bytes().unwrap();
+            }
+        });
+        assert_eq!(segments.end().unwrap(), Position { segment: 1999, offset: header.len() as u64 });
     }
 
     #[test]
