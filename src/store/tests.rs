@@ -9,8 +9,10 @@ use proptest::prelude::*;
 mod catching_up;
 mod collecting;
 mod follow;
+mod reading;
 mod rewriting;
 mod simulation;
+mod writing;
 mod wrong_index;
 
 struct TestStore {
