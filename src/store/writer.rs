@@ -270,16 +270,8 @@ impl<'a> Predecessors<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::TestStore;
     use super::*;
-    use crate::disk::{Dir, RootOf};
-
-    fn store() -> (tempfile::TempDir, Store) {
-        let folder = tempfile::tempdir().unwrap();
-        let dir = Dir::open(folder.path(), RootOf::UserPath).unwrap();
-        Store::create(&dir).unwrap();
-        let store = Store::open(&dir).unwrap();
-        (folder, store)
-    }
 
     fn id(number: u32) -> ObjectId {
         ObjectId::of(ObjectKind::Blob, &number.to_le_bytes())
@@ -291,7 +283,8 @@ mod tests {
 
     #[test]
     fn a_list_of_more_chunks_than_a_frame_holds_is_refused_with_a_limit_that_is_true() {
-        let (_folder, store) = store();
+        let test = TestStore::new();
+        let store = test.open();
         let batch = store.batch().unwrap();
         let mut writer = Writer::new(&store, &batch).unwrap();
         // An id of 32 bytes and a length of two or three each, behind the id of the whole: just as many as there is room for.
@@ -318,7 +311,8 @@ mod tests {
         for (ids, content) in [(ids, b"onEother"), (ids, b"oneotheR"), ([ids[1], ids[0]], b"oneother")] {
             assert!(matches!(prove_ids(ObjectKind::Blob, &ids, &[3, 5], content), Err(StoreError::Unproven)));
         }
-        let (_folder, store) = store();
+        let test = TestStore::new();
+        let store = test.open();
         let batch = store.batch().unwrap();
         let mut writer = Writer::new(&store, &batch).unwrap();
         assert!(matches!(writer.add(ObjectKind::Blob, Content::Single, ids[0], b"other", None), Err(StoreError::Unproven)));
