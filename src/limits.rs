@@ -63,7 +63,7 @@ pub const GROUP_BYTES_TARGET: usize = 512 << 10;
 pub const GROUP_MEMBER_BYTES_MAX: usize = 256 << 10;
 /// Most objects in one group frame: the width of the member field of a location.
 pub const GROUP_MEMBERS_MAX: usize = 4096;
-/// Largest content of a frame before compression, in bytes: a whole object, a group, or a chunk list of a file of about 1.8 TB.
+/// Largest content of a frame before compression, in bytes: a whole object, a group, or a chunk list of a file of about half a TB.
 pub const FRAME_RAW_BYTES_MAX: usize = 64 << 20;
 /// Largest frame as stored, in bytes: content that did not shrink, and its header.
 pub const FRAME_STORED_BYTES_MAX: usize = FRAME_RAW_BYTES_MAX + (64 << 10);

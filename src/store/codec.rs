@@ -138,7 +138,8 @@ impl Encoder {
 /// the allocator hands back the same memory, and setting up the tables costs the same either way.
 fn compress_delta(content: &[u8], prefix: &[u8], level: i32) -> StoreResult<Vec<u8>> {
     let mut context = new_context(level)?;
-    context.set_parameter(CParameter::WindowLog(window_log(prefix.len() + content.len()))).map_err(codec_error)?;
+    // The window is to reach over both; zstd itself takes a smaller one that does.
+    context.set_parameter(CParameter::WindowLog(ZSTD_WINDOW_LOG_MAX)).map_err(codec_error)?;
     context.ref_prefix(prefix).map_err(codec_error)?;
     compress_in(&mut context, content)
 }
@@ -272,11 +273,6 @@ fn shrinks(compressed_bytes: usize, raw_bytes: usize) -> bool {
     compressed_bytes + raw_bytes / GAIN_MIN_SHARE < raw_bytes
 }
 
-/// The smallest window, as a power of two, that reaches back over content and prefix.
-fn window_log(bytes: usize) -> u32 {
-    (usize::BITS - bytes.max(1).leading_zeros()).clamp(10, ZSTD_WINDOW_LOG_MAX)
-}
-
 fn codec_error(code: zstd_safe::ErrorCode) -> StoreError {
     StoreError::Codec(zstd_safe::get_error_name(code))
 }
@@ -349,6 +345,80 @@ mod tests {
         assert!(decompress(&payload, None, 999).is_err());
         assert!(decompress(&payload, None, 1001).is_err());
         assert!(matches!(decompress(&payload, None, usize::MAX), Err(StoreError::TooLarge { .. })));
+        assert!(matches!(decompress(&payload, None, FRAME_RAW_BYTES_MAX + 1), Err(StoreError::TooLarge { .. })));
+        assert!(matches!(decompress(&payload, None, FRAME_RAW_BYTES_MAX), Err(StoreError::Codec(_))));
+    }
+
+    fn noise(seed: u8, bytes: usize) -> Vec<u8> {
+        let mut noise = vec![0; bytes];
+        blake3::Hasher::new().update(&[seed]).finalize_xof().fill(&mut noise);
+        noise
+    }
+
+    /// Which way is taken: r(aw), z(std) or d(elta), and how many bytes the content takes alone and as a delta.
+    fn way(content: &[u8], prefix: &[u8]) -> (char, usize, usize) {
+        let way = match Encoder::new().unwrap().encode(content, Some(prefix)).unwrap() {
+            Encoded::Raw => 'r',
+            Encoded::Zstd(_) => 'z',
+            Encoded::Delta(_) => 'd',
+        };
+        (way, Encoder::new().unwrap().compress(content).unwrap().len(), compress_delta(content, prefix, ZSTD_LEVEL).unwrap().len())
+    }
+
+    #[test]
+    fn the_way_that_takes_the_fewest_bytes_is_taken() {
+        // Half of it says nothing, so that it shrinks alone too.
+        let hex: Vec<u8> = noise(1, 4000).iter().flat_map(|byte| format!("{byte:02x}").into_bytes()).collect();
+        let of_prefix = |shared: usize| way(&hex, &[&hex[..shared], &noise(2, 4000)].concat());
+        assert_eq!(of_prefix(0).0, 'z');
+        let (way_taken, alone, delta) = of_prefix(600);
+        assert!(way_taken == 'z' && alone > delta + 8 && alone <= delta + delta / 8, "a chain for {delta} in place of {alone} bytes");
+        let (way_taken, alone, delta) = of_prefix(3000);
+        assert!(way_taken == 'd' && delta >= hex.len() / 4 && alone > delta + delta / 8, "{alone} in place of {delta} bytes");
+
+        let content = noise(3, 4000);
+        let of_prefix = |shared: usize| way(&content, &[&content[..shared], &noise(4, 4000)].concat());
+        assert_eq!(of_prefix(0).0, 'r');
+        let (way_taken, _, delta) = of_prefix(2000);
+        assert!(way_taken == 'd' && delta >= content.len() / 4);
+    }
+
+    #[test]
+    fn a_delta_of_less_than_a_quarter_is_taken_without_a_look_at_the_content_alone() {
+        let content = |zeros: usize| [noise(1, 100), vec![0; zeros]].concat();
+        let delta = compress_delta(&content(400), &noise(2, 1000), ZSTD_LEVEL).unwrap().len();
+        let (more, exactly) = (way(&content(4 * delta + 4 - 100), &noise(2, 1000)), way(&content(4 * delta - 100), &noise(2, 1000)));
+        assert!(more.1 <= delta && exactly.1 <= delta, "alone it is no longer");
+        assert_eq!([(more.0, more.2), (exactly.0, exactly.2)], [('d', delta), ('z', delta)]);
+    }
+
+    #[test]
+    fn a_window_reaches_over_content_and_prefix_and_no_farther() {
+        // In the byte behind the descriptor of the frame, above three bits of a mantissa; less 10.
+        let window = |delta: &[u8]| 10 + (delta[1] >> 3);
+        let compressed = |bytes: usize, prefix_bytes| compress_delta(&noise(1, bytes), &noise(2, prefix_bytes), ZSTD_LEVEL).unwrap();
+        assert_eq!([window(&compressed(20_000, 20_000)), window(&compressed(20_000, 60_000))], [16, 17]);
+        let (before, mut after) = (noise(1, 3 << 20), noise(1, 3 << 20));
+        after[1000] ^= 1;
+        let delta = compress_delta(&after, &before, ZSTD_LEVEL).unwrap();
+        // Of a long prefix zstd searches the last MiB alone, which is as far away as the content is long.
+        assert!(delta.len() < (2 << 20) + 2000 && window(&delta) == 23, "{} bytes", delta.len());
+    }
+
+    #[test]
+    fn a_piece_from_the_middle_or_the_beginning_says_whether_to_compress() {
+        let places = [(SAMPLE_FROM_BYTES - SAMPLE_BYTES) / 2, 0, SAMPLE_FROM_BYTES - SAMPLE_BYTES];
+        let is_compressed = places.map(|place| {
+            let mut content = noise(1, SAMPLE_FROM_BYTES);
+            content[place..place + SAMPLE_BYTES].fill(b'x');
+            matches!(Encoder::new().unwrap().encode(&content, None).unwrap(), Encoded::Zstd(_))
+        });
+        assert_eq!(is_compressed, [true, true, false]);
+    }
+
+    #[test]
+    fn less_than_a_byte_in_32_is_no_gain() {
+        assert!(shrinks(968, 1000) && !shrinks(969, 1000) && !shrinks(1, 1));
     }
 
     /// Many blocks, so that there is something to stop behind.

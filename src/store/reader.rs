@@ -374,9 +374,7 @@ impl<'s> Reader<'s> {
             let raw_bytes = frame.header.raw_bytes as usize;
             let content = match (&frame.header.coding, &frame.header.content) {
                 (Coding::Raw, _) => frame.payload.to_vec(),
-                (Coding::Zstd, Content::Group(_)) if raw_bytes <= FRAME_CACHE_BYTES / 2 => {
-                    state.inflate(place, &frame.header, frame.payload, extent.bytes_of(&frame.header))?
-                }
+                (Coding::Zstd, Content::Group(_)) => state.inflate(place, &frame.header, frame.payload, extent.bytes_of(&frame.header))?,
                 (Coding::Zstd, _) => state.decoder()?.decode(frame.payload, None, raw_bytes)?,
                 (Coding::Delta { .. }, _) => state.decoder()?.decode(frame.payload, prefix, raw_bytes)?,
             };
@@ -432,4 +430,36 @@ fn hold_against(decoded: Decoded, member: u16, kind: ObjectKind, id: &ObjectId) 
 
 fn damaged(kind: ObjectKind, id: &ObjectId, why: &str) -> StoreError {
     StoreError::Damaged { kind, id: *id, why: why.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_kept_up_to_a_bound_and_the_oldest_go_first() {
+        let mut state = ReaderState::default();
+        let mut keep = |number: u32, raw_bytes: usize| {
+            let header = FrameHeader {
+                kind: ObjectKind::Blob,
+                content: Content::Single,
+                coding: Coding::Raw,
+                raw_bytes: raw_bytes as u32,
+                stored_bytes: 0,
+            };
+            state.keep(Location::new(1, number, 0), &Decoded { header: Arc::new(header), content: Arc::default() });
+            assert!(state.frames.len() == state.order.len() && state.order.iter().all(|place| state.frames.contains_key(place)));
+            let kept: usize = state.frames.values().map(|decoded| decoded.header.raw_bytes as usize).sum();
+            assert_eq!(state.cached_bytes, kept);
+            state.order.iter().map(|place| place.offset()).collect::<Vec<u32>>()
+        };
+        let half = FRAME_CACHE_BYTES / 2;
+        assert_eq!(keep(1, half + 1), [0; 0], "too large to be kept");
+        assert_eq!(keep(2, half), [2]);
+        assert_eq!(keep(2, half), [2], "kept already");
+        assert_eq!(keep(3, half - 1), [2, 3]);
+        assert_eq!(keep(4, 1), [2, 3, 4], "full");
+        assert_eq!(keep(5, 1), [3, 4, 5]);
+        assert_eq!(keep(6, half), [4, 5, 6]);
+    }
 }

@@ -9,16 +9,18 @@ use proptest::prelude::*;
 mod catching_up;
 mod collecting;
 mod follow;
+mod reading;
 mod rewriting;
 mod simulation;
+mod writing;
 mod wrong_index;
 
-struct TestStore {
+pub(super) struct TestStore {
     folder: tempfile::TempDir,
 }
 
 impl TestStore {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let test = Self { folder };
         Store::create(&test.dir()).unwrap();
@@ -29,7 +31,7 @@ impl TestStore {
         Dir::open(self.folder.path(), RootOf::UserPath).unwrap()
     }
 
-    fn open(&self) -> Store {
+    pub(super) fn open(&self) -> Store {
         Store::open(&self.dir()).unwrap()
     }
 

@@ -153,7 +153,9 @@ impl<'s> Writer<'s> {
     fn add_list(&mut self, kind: ObjectKind, list: &ChunkList, base: Option<(ObjectId, Location)>) -> StoreResult<()> {
         let content = list.encode();
         if content.len() > FRAME_RAW_BYTES_MAX {
-            return Err(StoreError::TooLarge { bytes: list.bytes(), bytes_max: FRAME_RAW_BYTES_MAX as u64 / 36 * WHOLE_BYTES_MAX as u64 });
+            // How long the whole may be follows from how long its chunks are.
+            let bytes_max = list.bytes() / content.len() as u64 * FRAME_RAW_BYTES_MAX as u64;
+            return Err(StoreError::TooLarge { bytes: list.bytes(), bytes_max });
         }
         let base = base.and_then(|(id, location)| self.base_at(id, location));
         self.add(kind, Content::ChunkList, list.whole, &content, base)
@@ -263,5 +265,73 @@ impl<'a> Predecessors<'a> {
         }
         self.next += 1;
         ahead.first().map_or(Predecessor::None, |chunk| Predecessor::Other(chunk.id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::TestStore;
+    use super::*;
+
+    fn id(number: u32) -> ObjectId {
+        ObjectId::of(ObjectKind::Blob, &number.to_le_bytes())
+    }
+
+    fn list(numbers: impl IntoIterator<Item = u32>, bytes: u32) -> ChunkList {
+        ChunkList { whole: id(u32::MAX), chunks: numbers.into_iter().map(|number| Chunk { id: id(number), bytes }).collect() }
+    }
+
+    #[test]
+    fn a_list_of_more_chunks_than_a_frame_holds_is_refused_with_a_limit_that_is_true() {
+        let test = TestStore::new();
+        let store = test.open();
+        let batch = store.batch().unwrap();
+        let mut writer = Writer::new(&store, &batch).unwrap();
+        // An id of 32 bytes and a length of two or three each, behind the id of the whole: just as many as there is room for.
+        let chunk = |bytes| Chunk { id: ObjectId::ZERO, bytes };
+        let room = FRAME_RAW_BYTES_MAX - ObjectId::BYTES;
+        let chunks = room.div_ceil(ObjectId::BYTES + 3);
+        let mut list = ChunkList { whole: ObjectId::ZERO, chunks: vec![chunk(100_000); chunks] };
+        list.chunks[..chunks * (ObjectId::BYTES + 3) - room].fill(chunk(200));
+        writer.add_list(ObjectKind::Blob, &list, None).unwrap();
+        list.chunks[0] = chunk(100_000);
+        match writer.add_list(ObjectKind::Blob, &list, None) {
+            Err(StoreError::TooLarge { bytes, bytes_max }) => {
+                assert_eq!(bytes, list.bytes());
+                assert!(bytes_max < bytes && bytes_max > bytes / 1000 * 999, "{bytes_max} of {bytes}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_named_wrongly_is_not_put() {
+        let ids = [ObjectId::of(ObjectKind::Blob, b"one"), ObjectId::of(ObjectKind::Blob, b"other")];
+        prove_ids(ObjectKind::Blob, &ids, &[3, 5], b"oneother").unwrap();
+        for (ids, content) in [(ids, b"onEother"), (ids, b"oneotheR"), ([ids[1], ids[0]], b"oneother")] {
+            assert!(matches!(prove_ids(ObjectKind::Blob, &ids, &[3, 5], content), Err(StoreError::Unproven)));
+        }
+        let test = TestStore::new();
+        let store = test.open();
+        let batch = store.batch().unwrap();
+        let mut writer = Writer::new(&store, &batch).unwrap();
+        assert!(matches!(writer.add(ObjectKind::Blob, Content::Single, ids[0], b"other", None), Err(StoreError::Unproven)));
+        assert!(matches!(writer.add_group(ObjectKind::Blob, ids.to_vec(), vec![3, 5], b"onEother"), Err(StoreError::Unproven)));
+        assert_eq!(store.publish(batch, b"record").unwrap().objects, 0);
+    }
+
+    #[test]
+    fn a_chunk_is_looked_for_behind_the_last_that_was_found() {
+        let old = list(0..200, 1);
+        let mut predecessors = Predecessors::new(Some(&old));
+        let mut of = |number: u32| match predecessors.of(&id(number)) {
+            Predecessor::Itself => "itself".to_owned(),
+            Predecessor::Other(other) => (0..200).find(|&number| id(number) == other).unwrap().to_string(),
+            Predecessor::None => "none".to_owned(),
+        };
+        assert_eq!([0, 3, 4].map(&mut of), ["itself", "itself", "itself"]);
+        assert_eq!([1000, 1001, 7].map(&mut of), ["5", "6", "itself"], "two have changed");
+        assert_eq!([71, 72 + 64, 73 + 63, 0].map(&mut of), ["itself", "72", "itself", "137"], "as far as is looked");
+        assert_eq!([199, 199, 138].map(&mut of), ["itself", "none", "none"], "the end");
     }
 }

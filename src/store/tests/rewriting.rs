@@ -7,7 +7,7 @@ use crate::limits::{GROUP_BYTES_TARGET, GROUP_MEMBER_BYTES_MAX, GROUP_MEMBERS_MA
 use crate::store::recover::Step;
 
 /// The objects in each frame of the first segment but records, 0 for one that stands alone, and the depths.
-fn frames(store: &Store) -> (Vec<usize>, Vec<u8>) {
+pub(super) fn frames(store: &Store) -> (Vec<usize>, Vec<u8>) {
     let (mut members, mut depths) = (Vec::new(), Vec::new());
     store
         .steps_in(1, Position::default(), &mut |step| {
