@@ -52,7 +52,7 @@ impl TwoVersions {
         let options = RollbackOptions { version: VERSIONS[self.next], by: String::new() };
         self.next = 1 - self.next;
         let outcome = rollback(&mut self.place.open(), &options, &QuietHost::default()).expect("the version can be brought back");
-        assert!(outcome.written as usize >= self.place.files().len() / EDITED_SHARE, "too little was written: {outcome:?}");
+        assert!(outcome.done.written as usize >= self.place.files().len() / EDITED_SHARE, "too little was written: {outcome:?}");
         outcome
     }
 }
@@ -125,7 +125,7 @@ fn restore_all(place: &Place, target: PathBuf) -> RestoreOutcome {
         dry_run: false,
     };
     let outcome = restore(&mut place.open(), &options, &QuietHost::default()).expect("the version can be written out");
-    assert_eq!(outcome.files as usize, place.files().len(), "not all files were written");
+    assert_eq!(outcome.done.written as usize, place.files().len(), "not all files were written");
     outcome
 }
 

@@ -14,6 +14,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::path_tree::{extent, paths_of};
 use super::present_rules::PresentRules;
 use super::workspace::Workspace;
 use super::{Host, Notice, OpsError, OpsResult, Phase};
@@ -43,21 +44,34 @@ pub struct Checkout {
     pub version: VersionRecord,
 }
 
-/// What a checkout did.
-#[derive(Debug, Default)]
+/// What a checkout did to the workspace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckedOut {
-    /// The sums of what was done.
-    pub totals: PlanTotals,
-    /// Paths that were not touched because the rules exclude them.
+    /// Files and links that were written.
+    pub written: u64,
+    /// Files and links that went.
+    pub removed: u64,
+    /// Bytes that were written.
+    pub bytes: u64,
+    /// Paths that were not touched because the ignore rules exclude them.
     pub left_alone: Vec<RelPath>,
-    /// Folders that stay because something is in them that is not recorded.
+    /// Folders that stay because something is in them that no version holds.
     pub kept: Vec<RelPath>,
     /// Where bytes are now that somebody wrote meanwhile.
     pub conflict_copies: Vec<RelPath>,
-    /// Paths that somebody changed after they were written.
+    /// Paths that somebody changed after they were written, with what differs.
     pub changed_since: Vec<String>,
-    /// Files that were read back.
+    /// Paths that were purged from the version, and did not come back.
+    pub purged: Vec<RelPath>,
+    /// Files that were read back and found equal.
     pub proved_files: u64,
+}
+
+impl CheckedOut {
+    /// Whether all that was to come is in the workspace as the version has it, and nobody wrote meanwhile.
+    pub fn is_exact(&self) -> bool {
+        self.left_alone.is_empty() && self.conflict_copies.is_empty() && self.changed_since.is_empty() && self.purged.is_empty()
+    }
 }
 
 /// How the triggers of checkouts begin that make no version: what they bring is one already.
@@ -193,7 +207,8 @@ fn carry_out(
         host.notice(Notice::ConflictCopy { path: copy.to_string() });
     }
     let changed_since = mismatches.iter().filter(|found| found.problem != Problem::Extra).map(ToString::to_string).collect();
-    Ok(CheckedOut { totals, left_alone: Vec::new(), kept, conflict_copies, changed_since, proved_files })
+    let PlanTotals { write_files: written, remove_files: removed, write_bytes: bytes, .. } = totals;
+    Ok(CheckedOut { written, removed, bytes, kept, conflict_copies, changed_since, proved_files, ..CheckedOut::default() })
 }
 
 /// Makes what was applied durable and reads it back, both at once: the one waits for the disk, the other reads what the kernel has
@@ -327,7 +342,10 @@ fn record_once(workspace: &mut Workspace, journal: &Journal, host: &dyn Host) ->
     if rows.iter().take_while(|row| row.sequence > journal.sequence).any(is_recorded) {
         return Ok(());
     }
-    let like = rows.iter().find(|row| row.record.root == journal.to);
+    let (files, bytes) = match rows.iter().find(|row| row.record.root == journal.to) {
+        Some(like) => (like.record.files, like.record.bytes),
+        None => extent(&paths_of(&workspace.store, &journal.to)?),
+    };
     let before = rows.iter().find(|row| row.sequence <= journal.sequence);
     let version = VersionRecord {
         number: crate::format::record::VersionNumber(0),
@@ -336,8 +354,8 @@ fn record_once(workspace: &mut Workspace, journal: &Journal, host: &dyn Host) ->
         triggered_by: journal.triggered_by.clone(),
         message: String::new(),
         changes: Default::default(),
-        files: like.map_or(0, |row| row.record.files),
-        bytes: like.map_or(0, |row| row.record.bytes),
+        files,
+        bytes,
         left_out: 0,
     };
     record(workspace, &version, None, host)?;

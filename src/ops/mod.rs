@@ -15,6 +15,7 @@ mod error;
 #[cfg(feature = "git")]
 mod export_git;
 mod export_tar;
+mod file_content;
 mod files_below;
 mod footprint;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -52,6 +53,7 @@ mod workspace;
 pub use budget::{BudgetOutcome, keep_budget, set_budget};
 pub use check::{CheckOptions, check};
 pub use check_ignore::{Explanation, check_ignore};
+pub use checkout::CheckedOut;
 pub use diff::{DiffForm, DiffOptions, DiffOutcome, DiffSide, diff};
 pub use drill::{DrillOptions, DrillVersions, DrilledVersion, drill};
 pub use du::{DuOptions, DuOutcome, DuTotals, PathCost, VersionCost, du};

@@ -33,17 +33,21 @@ pub(super) fn remaining_tree(
 }
 
 /// The tree of some paths, put into the store with an entry of the log that says what for: a checkout that is interrupted needs both
-/// its trees. Nothing is added for the tree that it comes `from`. Also files and bytes of the tree.
+/// its trees. Nothing is added for the tree that it comes `from`. Also the extent of the paths.
 pub(super) fn record_tree(workspace: &mut Workspace, from: &ObjectId, paths: &Paths, host: &dyn Host) -> OpsResult<(ObjectId, (u64, u64))> {
-    let files = paths.values().filter(|node| !node.is_directory()).count() as u64;
-    let bytes = paths.values().map(OwnedNode::file_bytes).sum();
     let batch = workspace.begin_batch(host)?;
     let root = write_trees(&workspace.store, &batch, paths)?;
     if root != *from {
         let mut publishing = workspace.begin_publish(host)?;
         publishing.commit(batch, RecordBody::Restore(root), host)?;
     }
-    Ok((root, (files, bytes)))
+    Ok((root, extent(paths)))
+}
+
+/// How many files and links, and bytes of the files.
+pub(super) fn extent(paths: &Paths) -> (u64, u64) {
+    let files = paths.values().filter(|node| !node.is_directory()).count() as u64;
+    (files, paths.values().map(OwnedNode::file_bytes).sum())
 }
 
 /// Puts a node at a path: the folders above become folders, and what is below a file goes.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::checkout::{Checkout, StoreContents, check_out};
+use super::checkout::{self, CheckedOut, Checkout, StoreContents, check_out};
 use super::path_tree::{Paths, paths_of, put_over, record_tree};
 use super::purged::RemainingTrees;
 use super::rollback::save_present;
@@ -13,7 +13,7 @@ use crate::format::record::{ChangeCounts, VersionNumber, VersionRecord};
 use crate::id::ObjectId;
 use crate::path::RelPath;
 use crate::store::Store;
-use crate::tree::{OwnedNode, walk};
+use crate::tree::{Change, OwnedNode, walk};
 use crate::version_log::VersionRow;
 use crate::workspace::checkout::{MaterializeOptions, Watch, materialize};
 
@@ -46,24 +46,18 @@ pub struct RestoreOptions {
 pub struct RestoreOutcome {
     /// From which version.
     pub version: VersionNumber,
-    /// Files and links that were written.
-    pub files: u64,
-    /// Bytes of them.
-    pub bytes: u64,
     /// The version that holds what was not yet saved; only for the workspace.
     pub saved: Option<VersionNumber>,
     /// The version that was appended; only for the workspace.
     pub appended: Option<VersionNumber>,
-    /// Where bytes are now that somebody wrote meanwhile; only for the workspace.
-    pub conflict_copies: Vec<RelPath>,
-    /// The paths that were or would be written; only in a dry run.
+    /// The paths that would be written; only in a dry run.
     pub planned: Vec<RelPath>,
-    /// Selected paths that were purged from the version, and are left out.
-    pub purged: Vec<RelPath>,
+    /// What was done, or in a dry run what would be, to the folder or to the workspace.
+    pub done: CheckedOut,
 }
 
 /// Restores. Into a folder, nothing that exists is ever replaced. Into the workspace, the present state is recorded first, paths
-/// that the version does not have stay, and the result is appended as a version of its own.
+/// that the version does not have stay, what the ignore rules exclude is left alone, and the result is appended as a version of its own.
 ///
 /// # Durability
 /// On return what was written is durable.
@@ -77,28 +71,36 @@ pub fn restore(workspace: &mut Workspace, options: &RestoreOptions, host: &dyn H
     let purged = Purged::of(workspace)?;
     let lost = purged.paths_below(&workspace.store, &row.record.root, &selection)?;
     let selected = purged.remaining(selected_paths(&workspace.store, &row, &selection)?);
-    if options.dry_run {
-        let bytes = selected.values().map(OwnedNode::file_bytes).sum();
-        let planned: Vec<RelPath> = selected.into_iter().filter(|(_, node)| !node.is_directory()).map(|(path, _)| path).collect();
-        return Ok(RestoreOutcome { planned: planned.clone(), purged: lost, ..nothing(number, planned.len() as u64, bytes) });
-    }
     let outcome = match &options.target {
+        _ if options.dry_run => planned(workspace, number, &options.target, selected),
         RestoreTarget::Directory(path) => to_directory(workspace, &row, path, &selection, &selected, &purged, host),
-        RestoreTarget::Workspace => to_workspace(workspace, &row, options, &selection, host),
+        RestoreTarget::Workspace => to_workspace(workspace, &row, options, &selection, selected, host),
     }?;
-    Ok(RestoreOutcome { purged: lost, ..outcome })
+    Ok(RestoreOutcome { done: CheckedOut { purged: lost, ..outcome.done }, ..outcome })
 }
-fn nothing(version: VersionNumber, files: u64, bytes: u64) -> RestoreOutcome {
-    RestoreOutcome {
-        version,
-        files,
-        bytes,
-        saved: None,
-        appended: None,
-        conflict_copies: Vec::new(),
-        planned: Vec::new(),
-        purged: Vec::new(),
-    }
+
+fn outcome(version: VersionNumber, done: CheckedOut) -> RestoreOutcome {
+    RestoreOutcome { version, saved: None, appended: None, planned: Vec::new(), done }
+}
+
+/// What a restore would do.
+fn planned(workspace: &Workspace, version: VersionNumber, target: &RestoreTarget, selected: Paths) -> OpsResult<RestoreOutcome> {
+    let (wanted, left_alone) = match target {
+        RestoreTarget::Directory(_) => (selected, Vec::new()),
+        RestoreTarget::Workspace => without_excluded(workspace, selected)?,
+    };
+    let bytes = wanted.values().map(OwnedNode::file_bytes).sum();
+    let planned: Vec<RelPath> = wanted.into_iter().filter(|(_, node)| !node.is_directory()).map(|(path, _)| path).collect();
+    let done = CheckedOut { written: planned.len() as u64, bytes, left_alone, ..CheckedOut::default() };
+    Ok(RestoreOutcome { planned, ..outcome(version, done) })
+}
+
+/// What the ignore rules let into the workspace, and the topmost of all paths that they exclude.
+fn without_excluded(workspace: &Workspace, selected: Paths) -> OpsResult<(Paths, Vec<RelPath>)> {
+    let changes = selected.into_iter().map(|(path, node)| Change { path, from: None, to: Some(node) }).collect();
+    let plan = checkout::plan(workspace, changes)?;
+    let wanted = plan.places().iter().filter_map(|place| Some((place.path.clone(), place.to.clone()?))).collect();
+    Ok((wanted, plan.left_alone().iter().map(|left| left.path.clone()).collect()))
 }
 
 /// The selected paths of a version. A path or pattern that fits nothing is an error.
@@ -139,7 +141,7 @@ fn to_directory(
     let store = &workspace.store;
     let trees = RemainingTrees { store, purged };
     let written = materialize(&target, &trees, &row.record.root, &StoreContents(store), options, watch, &|_, _| ())?;
-    Ok(nothing(row.record.number, written.files, written.bytes))
+    Ok(outcome(row.record.number, CheckedOut { written: written.files, bytes: written.bytes, ..CheckedOut::default() }))
 }
 
 fn to_workspace(
@@ -147,15 +149,17 @@ fn to_workspace(
     row: &VersionRow,
     options: &RestoreOptions,
     selection: &PathSelection,
+    selected: Paths,
     host: &dyn Host,
 ) -> OpsResult<RestoreOutcome> {
     let _changing = workspace.lock_checkout(LockMode::Exclusive, host)?;
     let what = if selection.is_all() { "everything".to_owned() } else { selection.describe() };
     let trigger = format!("restore of {what} from {}", row.record.number);
     let (from, saved) = save_present(workspace, &options.by, &format!("before {trigger}"), host)?;
-    let (to, totals) = overlay(workspace, &from, row, selection, host)?;
+    let (wanted, left_alone) = without_excluded(workspace, selected)?;
+    let (to, totals) = overlay(workspace, &from, wanted, host)?;
     if to == from {
-        return Ok(RestoreOutcome { saved, ..nothing(row.record.number, 0, 0) });
+        return Ok(RestoreOutcome { saved, ..outcome(row.record.number, CheckedOut { left_alone, ..CheckedOut::default() }) });
     }
     let version = VersionRecord {
         number: VersionNumber(0),
@@ -169,25 +173,14 @@ fn to_workspace(
         left_out: 0,
     };
     let (done, version) = check_out(workspace, &Checkout { from, to, version }, host)?;
-    Ok(RestoreOutcome {
-        saved,
-        appended: Some(version.number),
-        conflict_copies: done.conflict_copies,
-        ..nothing(row.record.number, done.totals.write_files, done.totals.write_bytes)
-    })
+    let done = CheckedOut { left_alone, ..done };
+    Ok(RestoreOutcome { saved, appended: Some(version.number), ..outcome(row.record.number, done) })
 }
 
-/// The tree of the workspace with the selected paths as the version has them, put into the store as by [`record_tree`].
-fn overlay(
-    workspace: &mut Workspace,
-    from: &ObjectId,
-    row: &VersionRow,
-    selection: &PathSelection,
-    host: &dyn Host,
-) -> OpsResult<(ObjectId, (u64, u64))> {
+/// The tree of the workspace with some paths put over it, put into the store as by [`record_tree`].
+fn overlay(workspace: &mut Workspace, from: &ObjectId, wanted: Paths, host: &dyn Host) -> OpsResult<(ObjectId, (u64, u64))> {
     let mut paths = paths_of(&workspace.store, from)?;
-    let purged = Purged::of(workspace)?;
-    for (path, node) in purged.remaining(selected_paths(&workspace.store, row, selection)?) {
+    for (path, node) in wanted {
         put_over(&mut paths, path, node);
     }
     record_tree(workspace, from, &paths, host)

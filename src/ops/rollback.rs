@@ -18,6 +18,9 @@ use crate::workspace::scan::SkipKind;
 const TRIGGER: &str = "rollback to ";
 /// At most so many paths stand in an error.
 const PATHS_NAMED_MAX: usize = 20;
+/// How many of the newest versions are looked at first for a rollback, and how many times more after that.
+const UNDO_ROWS_FIRST: u64 = 32;
+const UNDO_ROWS_GROWTH: u64 = 8;
 
 /// What to roll back to.
 #[derive(Clone, Debug)]
@@ -65,24 +68,8 @@ pub struct RollbackOutcome {
     pub version: Option<VersionNumber>,
     /// The version that holds what was not yet saved.
     pub saved: Option<VersionNumber>,
-    /// Files and links that were written.
-    pub written: u64,
-    /// Files and links that went.
-    pub removed: u64,
-    /// Bytes that were written.
-    pub bytes: u64,
-    /// Paths that were not touched because the ignore rules exclude them.
-    pub left_alone: Vec<RelPath>,
-    /// Folders that stay because something is in them that no version holds.
-    pub kept: Vec<RelPath>,
-    /// Where bytes are now that somebody wrote meanwhile.
-    pub conflict_copies: Vec<RelPath>,
-    /// Paths that somebody changed after they were written, with what differs.
-    pub changed_since: Vec<String>,
-    /// Paths of the version that were purged, and did not come back.
-    pub purged: Vec<RelPath>,
-    /// Files that were read back and found equal.
-    pub proved_files: u64,
+    /// What was done to the workspace.
+    pub done: CheckedOut,
 }
 
 /// Says what a rollback would do. Changes nothing.
@@ -141,12 +128,14 @@ pub fn rollback(workspace: &mut Workspace, options: &RollbackOptions, host: &dyn
     let trigger = format!("{TRIGGER}{}", options.version);
     let (from, saved) = save_present(workspace, &options.by, &format!("before {trigger}"), host)?;
     let lost = leave_out_purged(workspace, &from, &mut target.record, host)?;
-    if from == target.record.root {
-        return Ok(RollbackOutcome { purged: lost, ..nothing_to_do(options.version, saved) });
-    }
-    let checkout = Checkout { from, to: target.record.root, version: appended(&target, &options.by, trigger) };
-    let (done, version) = check_out(workspace, &checkout, host)?;
-    Ok(RollbackOutcome { purged: lost, ..outcome(options.version, Some(version.number), saved, done) })
+    let (done, version) = if from == target.record.root {
+        (CheckedOut::default(), None)
+    } else {
+        let checkout = Checkout { from, to: target.record.root, version: appended(&target, &options.by, trigger) };
+        let (done, version) = check_out(workspace, &checkout, host)?;
+        (done, Some(version.number))
+    };
+    Ok(RollbackOutcome { target: options.version, version, saved, done: CheckedOut { purged: lost, ..done } })
 }
 
 /// Gives a version the tree of what was not purged from it. Gives the paths that were.
@@ -166,9 +155,18 @@ pub(super) fn leave_out_purged(
 
 /// The version that was the newest before the last rollback.
 pub fn undo_target(workspace: &Workspace) -> OpsResult<VersionNumber> {
-    let versions = workspace.log.versions_newest_first(None)?;
-    let last = versions.iter().position(|row| row.record.triggered_by.starts_with(TRIGGER)).ok_or(OpsError::NoRollback)?;
-    versions.get(last + 1).map(|row| row.record.number).ok_or(OpsError::NoRollback)
+    let mut rows_max = UNDO_ROWS_FIRST;
+    loop {
+        let versions = workspace.log.versions_newest_first(Some(rows_max))?;
+        let mut from_last = versions.iter().skip_while(|row| !row.record.triggered_by.starts_with(TRIGGER));
+        if let (Some(_), Some(before)) = (from_last.next(), from_last.next()) {
+            return Ok(before.record.number);
+        }
+        if (versions.len() as u64) < rows_max {
+            return Err(OpsError::NoRollback);
+        }
+        rows_max = rows_max.saturating_mul(UNDO_ROWS_GROWTH);
+    }
 }
 
 /// Records what is in no version yet. Gives the tree that the workspace has, and the version if one was made. What cannot
@@ -207,25 +205,4 @@ pub(super) fn refuse_unrecordable(report: &PushReport) -> OpsResult<()> {
 
 fn appended(target: &VersionRow, by: &str, triggered_by: String) -> VersionRecord {
     VersionRecord { by: by.to_owned(), triggered_by, message: String::new(), left_out: 0, ..target.record.clone() }
-}
-
-fn nothing_to_do(target: VersionNumber, saved: Option<VersionNumber>) -> RollbackOutcome {
-    outcome(target, None, saved, CheckedOut::default())
-}
-
-fn outcome(target: VersionNumber, version: Option<VersionNumber>, saved: Option<VersionNumber>, done: CheckedOut) -> RollbackOutcome {
-    RollbackOutcome {
-        target,
-        version,
-        saved,
-        written: done.totals.write_files,
-        removed: done.totals.remove_files,
-        bytes: done.totals.write_bytes,
-        left_alone: done.left_alone,
-        kept: done.kept,
-        conflict_copies: done.conflict_copies,
-        changed_since: done.changed_since,
-        purged: Vec::new(),
-        proved_files: done.proved_files,
-    }
 }

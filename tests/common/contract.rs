@@ -84,6 +84,8 @@ pub struct Row {
     pub changed: u64,
     /// Those that are gone.
     pub removed: u64,
+    /// Files and links in it.
+    pub files: u64,
     /// What was said about it later.
     #[serde(flatten)]
     pub marks: Marks,

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::contract::{self, Marks, Push, Row, Status, exit, in_short};
 use super::files::remove_deep;
 use super::sandbox::{Run, Sandbox};
-use super::tree_state::TreeState;
+use super::tree_state::{Node, TreeState};
 
 /// What a check found wrong.
 pub type Checked<T> = Result<T, String>;
@@ -65,6 +65,13 @@ impl Sandbox {
         Ok(TreeState::capture(&to))
     }
 
+    /// A version's tree, which has as many files as the list says.
+    fn try_tree_of_row(&self, row: &Row) -> Checked<TreeState> {
+        let tree = self.try_tree_of(row.version)?;
+        let files = tree.iter().filter(|(_, node)| !matches!(node, Node::Directory { .. })).count() as u64;
+        if files == row.files { Ok(tree) } else { Err(format!("{row} has {files} files, and is listed with {}", row.files)) }
+    }
+
     /// A version's tree as the program gives it back; without it the test fails.
     #[track_caller]
     pub fn tree_of(&self, version: u64) -> TreeState {
@@ -80,7 +87,7 @@ impl Sandbox {
     pub fn try_holdings(&self) -> Checked<Holdings> {
         let rows = self.try_versions()?;
         let living = rows.iter().filter(|row| !row.marks.deleted);
-        let trees = living.map(|row| Ok((row.version, self.try_tree_of(row.version)?))).collect::<Checked<_>>()?;
+        let trees = living.map(|row| Ok((row.version, self.try_tree_of_row(row)?))).collect::<Checked<_>>()?;
         Ok(Holdings { workspace: self.tree(), rows, trees })
     }
 

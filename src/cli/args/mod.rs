@@ -29,7 +29,7 @@ pub use search::{GrepArgs, WhenArgs};
 pub use shell::{CompletionArgs, ManArgs, Shell};
 pub use sync::{
     FetchArgs, KeyArgs, PullArgs, RemoteAddArgs, RemoteAutoArgs, RemoteCheckArgs, RemoteCommand, RemoteKeyChangeArgs, RemoteKeyCommand,
-    RemoteKeyShowArgs, RemoteRemoveArgs, Switch, SyncArgs,
+    RemoteKeyShowArgs, RemoteRemoveArgs, RemoteUseArgs, Switch, SyncArgs,
 };
 pub use transfer::{DrillArgs, ExportCommand, ExportGitArgs, ExportTarArgs, ImportCommand, ImportGitArgs};
 pub use upkeep::{BudgetArgs, BudgetSize, DuArgs, DuBy, PurgeArgs};

@@ -72,6 +72,17 @@ pub struct KeyArgs {
     pub recovery_code: bool,
 }
 
+/// Which remote is used, and how fast.
+#[derive(Debug, Default, Args)]
+pub struct RemoteUseArgs {
+    /// The remote; else the only one, or origin
+    #[arg(long, value_name = "NAME")]
+    pub remote: Option<String>,
+    /// Send and receive at most so many bytes in a second on average, as in 500kB/s
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub limit: Option<u64>,
+}
+
 /// A setting with two states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Switch {
@@ -155,12 +166,8 @@ pub struct SyncArgs {
     /// Ask nothing, and join the histories even if they have nothing in common
     #[arg(long)]
     pub force: bool,
-    /// The remote; else the only one, or origin
-    #[arg(long, value_name = "NAME")]
-    pub remote: Option<String>,
-    /// Send and receive at most so many bytes in a second on average, as in 500kB/s
-    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
-    pub limit: Option<u64>,
+    #[command(flatten)]
+    pub with: RemoteUseArgs,
     /// Who changes the workspace
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,
@@ -181,12 +188,8 @@ pub struct PullArgs {
     /// Ask nothing, and join the histories even if they have nothing in common
     #[arg(long)]
     pub force: bool,
-    /// The remote; else the only one, or origin
-    #[arg(long, value_name = "NAME")]
-    pub remote: Option<String>,
-    /// Send and receive at most so many bytes in a second on average, as in 500kB/s
-    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
-    pub limit: Option<u64>,
+    #[command(flatten)]
+    pub with: RemoteUseArgs,
     /// Who changes the workspace
     #[arg(long, value_name = "NAME")]
     pub by: Option<String>,
@@ -205,10 +208,6 @@ pub struct FetchArgs {
     /// Fetch the contents of all versions
     #[arg(long)]
     pub all: bool,
-    /// The remote; else the only one, or origin
-    #[arg(long, value_name = "NAME")]
-    pub remote: Option<String>,
-    /// Send and receive at most so many bytes in a second on average, as in 500kB/s
-    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
-    pub limit: Option<u64>,
+    #[command(flatten)]
+    pub with: RemoteUseArgs,
 }

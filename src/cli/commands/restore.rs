@@ -30,6 +30,6 @@ pub fn restore(session: &Session, args: RestoreArgs) -> Outcome {
         false => render::restore::put(page, &outcome, folder, elapsed),
     };
     session.answer(|| json::rollback::restore(&outcome, folder, args.dry_run, elapsed), in_words)?;
-    session.tell_in_words(render::left_out::purged(&outcome.purged));
-    Ok(Exit::left_out_if(!outcome.conflict_copies.is_empty() || !outcome.purged.is_empty()))
+    session.tell_in_words(render::rollback::lines(&outcome.done));
+    Ok(Exit::left_out_if(!outcome.done.is_exact()))
 }

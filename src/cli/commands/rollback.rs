@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use lua_store::format::record::VersionNumber;
-use lua_store::ops::{self, RollbackOptions, RollbackOutcome, Workspace};
+use lua_store::ops::{self, RollbackOptions, Workspace};
 
 use super::sync::{ALL_PATHS, bring_here};
 use crate::cli::args::{RollbackArgs, RollbackHow, UndoArgs};
@@ -53,14 +53,8 @@ fn roll_back_to(session: &Session, workspace: &mut Workspace, version: VersionNu
     let outcome = ops::rollback(workspace, &options, session.host())?;
     let (elapsed, undo) = (began.elapsed(), session.named("`{lua} undo`"));
     session.answer(|| json::rollback::rollback(&outcome, elapsed), |page| render::rollback::put(page, &outcome, elapsed, &undo))?;
-    session.tell_in_words(render::left_out::purged(&outcome.purged));
-    session.tell_in_words(render::rollback::lines(&outcome));
-    Ok(Exit::left_out_if(!is_exact(&outcome)))
-}
-
-/// Whether all that the version holds is in the workspace as it has it, and nobody wrote meanwhile.
-fn is_exact(outcome: &RollbackOutcome) -> bool {
-    outcome.purged.is_empty() && outcome.left_alone.is_empty() && outcome.changed_since.is_empty() && outcome.conflict_copies.is_empty()
+    session.tell_in_words(render::rollback::lines(&outcome.done));
+    Ok(Exit::left_out_if(!outcome.done.is_exact()))
 }
 
 /// Shows the plan and asks, unless no file has to change. The rollback itself looks at the workspace again: it may change while the user thinks.

@@ -10,8 +10,8 @@ use lua_store::store::StoreError;
 use super::access::{access, access_at};
 use super::remote_key;
 use crate::cli::args::{
-    FetchArgs, PullArgs, RemoteAddArgs, RemoteAutoArgs, RemoteCheckArgs, RemoteCommand, RemoteKeyCommand, RemoteRemoveArgs, Switch,
-    SyncArgs,
+    FetchArgs, PullArgs, RemoteAddArgs, RemoteAutoArgs, RemoteCheckArgs, RemoteCommand, RemoteKeyCommand, RemoteRemoveArgs, RemoteUseArgs,
+    Switch, SyncArgs,
 };
 use crate::cli::exit::Exit;
 use crate::cli::failure::{Failure, Outcome};
@@ -99,7 +99,7 @@ pub fn begin_behind_push(session: &Session, workspace: &Workspace) {
 }
 
 pub fn sync(session: &Session, args: SyncArgs) -> Outcome {
-    if let (true, Some(remote)) = (args.background, &args.remote) {
+    if let (true, Some(remote)) = (args.background, &args.with.remote) {
         background::detach();
         ops::background_sync(&mut session.open()?, remote, &access(), session.host())?;
         return Ok(Exit::Done);
@@ -108,11 +108,11 @@ pub fn sync(session: &Session, args: SyncArgs) -> Outcome {
         return drift(session, &args);
     }
     if args.pull {
-        return pull(session, PullArgs { version: None, force: args.force, remote: args.remote, limit: args.limit, by: args.by });
+        return pull(session, PullArgs { version: None, force: args.force, with: args.with, by: args.by });
     }
     let mut workspace = session.open()?;
-    let options = SyncOptions { remote: args.remote, direction: SyncDirection::Both, join: args.force };
-    exchange(session, &mut workspace, &options, args.limit)
+    let options = SyncOptions { remote: args.with.remote, direction: SyncDirection::Both, join: args.force };
+    exchange(session, &mut workspace, &options, args.with.limit)
 }
 
 /// Syncs and answers.
@@ -125,15 +125,13 @@ fn answer(session: &Session, outcome: &SyncOutcome, brought: Option<&ops::BringO
     let elapsed = session.elapsed();
     session.answer(|| json::sync::sync(outcome, brought, elapsed), |page| render::sync::put(page, outcome, brought, elapsed))?;
     session.tell_in_words(render::sync::lines(outcome, brought));
-    let is_exact = brought.is_none_or(|brought| {
-        brought.left_alone.is_empty() && brought.purged.is_empty() && brought.changed_since.is_empty() && brought.conflict_copies.is_empty()
-    });
+    let is_exact = brought.is_none_or(|brought| brought.done.is_exact());
     Ok(Exit::left_out_if(!is_exact || !outcome.left_out.is_empty()))
 }
 
 fn drift(session: &Session, args: &SyncArgs) -> Outcome {
     let mut workspace = session.open()?;
-    let check = |access: &RemoteAccess| ops::sync_check(&mut workspace, args.remote.as_deref(), access, session.host());
+    let check = |access: &RemoteAccess| ops::sync_check(&mut workspace, args.with.remote.as_deref(), access, session.host());
     let drift = remote_key::with_key(session, access(), check)?;
     session.answer(|| json::sync::drift(&drift, args.dry_run), |page| render::sync::put_drift(page, &drift))?;
     Ok(if args.check && !drift.is_none() { Exit::Failed } else { Exit::Done })
@@ -145,7 +143,7 @@ pub fn pull(session: &Session, args: PullArgs) -> Outcome {
     if !args.force {
         prompt::confirm("Receive versions and bring one into the workspace, with what is unsaved recorded first?")?;
     }
-    let PullArgs { version, force, remote, limit, by } = args;
+    let PullArgs { version, force, with: RemoteUseArgs { remote, limit }, by } = args;
     let options = PullOptions { remote, version, by: environment::author(by), join: force };
     let (outcome, brought) =
         remote_key::with_key(session, access_at(limit), |access| ops::pull(&mut workspace, &options, access, session.host()))?;
@@ -154,13 +152,13 @@ pub fn pull(session: &Session, args: PullArgs) -> Outcome {
 
 pub fn fetch(session: &Session, args: FetchArgs) -> Outcome {
     let mut workspace = session.open()?;
-    let options = SyncOptions { remote: args.remote, direction: SyncDirection::Fetch, join: false };
+    let options = SyncOptions { remote: args.with.remote, direction: SyncDirection::Fetch, join: false };
     let sync = |access: &RemoteAccess| ops::sync(&mut workspace, &options, access, session.host());
-    let mut outcome = remote_key::with_key(session, access_at(args.limit), sync)?;
+    let mut outcome = remote_key::with_key(session, access_at(args.with.limit), sync)?;
     let numbers = args.versions.iter().map(|revision| workspace.resolve(revision)).collect::<Result<_, _>>()?;
     let what = if args.all { FetchWhat::All } else { FetchWhat::Versions(numbers, Vec::new()) };
     let fetch = |access: &RemoteAccess| ops::fetch_contents(&mut workspace, &what, access, session.host());
-    let fetched = remote_key::with_key(session, access_at(args.limit), fetch)?;
+    let fetched = remote_key::with_key(session, access_at(args.with.limit), fetch)?;
     outcome.contents = fetched.contents;
     outcome.requests += fetched.requests;
     outcome.received_bytes += fetched.received_bytes;

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use lua_store::format::record::ChangeCounts;
-use lua_store::ops::{RestoreOutcome, RollbackOutcome, RollbackPlan};
+use lua_store::ops::{CheckedOut, RestoreOutcome, RollbackOutcome, RollbackPlan};
 use serde::Serialize;
 
 use super::path::{self, JsonPath};
@@ -55,6 +55,31 @@ pub fn plan(plan: &RollbackPlan) -> Answer<Plan> {
     })
 }
 
+/// Where a workspace is not as the version has it that was brought into it.
+#[derive(Debug, Serialize)]
+pub(super) struct OtherThanRecorded<'a> {
+    /// Paths that were not touched, because the rules exclude them.
+    left_alone: Vec<JsonPath>,
+    /// Folders that stay because something is in them that no version holds.
+    kept: Vec<JsonPath>,
+    /// Where bytes are now that somebody wrote meanwhile.
+    conflict_copies: Vec<JsonPath>,
+    /// What was purged from the version, and is left out.
+    purged: Vec<JsonPath>,
+    /// Paths that somebody changed after they were written, with what differs.
+    changed_since: &'a [String],
+}
+
+pub(super) fn other_than_recorded(done: &CheckedOut) -> OtherThanRecorded<'_> {
+    OtherThanRecorded {
+        left_alone: path::all(&done.left_alone),
+        kept: path::all(&done.kept),
+        conflict_copies: path::all(&done.conflict_copies),
+        purged: path::all(&done.purged),
+        changed_since: &done.changed_since,
+    }
+}
+
 /// What a rollback did.
 #[derive(Debug, Serialize)]
 pub struct Rollback<'a> {
@@ -69,16 +94,8 @@ pub struct Rollback<'a> {
     bytes: u64,
     /// Files read back and found equal.
     proved_files: u64,
-    /// Paths that are not as the version has them, because the rules exclude them.
-    left_alone: Vec<JsonPath>,
-    /// Folders that stay because something is in them that no version holds.
-    kept: Vec<JsonPath>,
-    /// Where bytes are now that somebody wrote meanwhile.
-    conflict_copies: Vec<JsonPath>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    purged: Vec<JsonPath>,
-    /// Paths that somebody changed after they were written, with what differs.
-    changed_since: &'a [String],
+    #[serde(flatten)]
+    other: OtherThanRecorded<'a>,
     elapsed_ms: u64,
 }
 
@@ -89,22 +106,18 @@ pub fn rollback(outcome: &RollbackOutcome, elapsed: Duration) -> Answer<Rollback
         target: outcome.target.0,
         saved: outcome.saved.map(|saved| saved.0),
         dry_run: false,
-        written: outcome.written,
-        removed: outcome.removed,
-        bytes: outcome.bytes,
-        proved_files: outcome.proved_files,
-        left_alone: path::all(&outcome.left_alone),
-        kept: path::all(&outcome.kept),
-        conflict_copies: path::all(&outcome.conflict_copies),
-        purged: path::all(&outcome.purged),
-        changed_since: &outcome.changed_since,
+        written: outcome.done.written,
+        removed: outcome.done.removed,
+        bytes: outcome.done.bytes,
+        proved_files: outcome.done.proved_files,
+        other: other_than_recorded(&outcome.done),
         elapsed_ms: milliseconds(elapsed),
     })
 }
 
 /// What a restore did, or would do.
 #[derive(Debug, Serialize)]
-pub struct Restore {
+pub struct Restore<'a> {
     version: u64,
     dry_run: bool,
     /// The folder it was written to; `null` for the workspace.
@@ -115,9 +128,8 @@ pub struct Restore {
     saved: Option<u64>,
     /// The version that was made, with the restored paths in the workspace.
     appended: Option<u64>,
-    conflict_copies: Vec<JsonPath>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    purged: Vec<JsonPath>,
+    #[serde(flatten)]
+    other: OtherThanRecorded<'a>,
     /// What would be written; only in a dry run.
     #[serde(skip_serializing_if = "Option::is_none")]
     planned: Option<Vec<JsonPath>>,
@@ -125,17 +137,16 @@ pub struct Restore {
 }
 
 /// The answer of `source restore`.
-pub fn restore(outcome: &RestoreOutcome, to: Option<&Path>, dry_run: bool, elapsed: Duration) -> Answer<Restore> {
+pub fn restore<'a>(outcome: &'a RestoreOutcome, to: Option<&Path>, dry_run: bool, elapsed: Duration) -> Answer<Restore<'a>> {
     Answer::new(Restore {
         version: outcome.version.0,
         dry_run,
         to: to.map(path::os_text),
-        files: outcome.files,
-        bytes: outcome.bytes,
+        files: outcome.done.written,
+        bytes: outcome.done.bytes,
         saved: outcome.saved.map(|saved| saved.0),
         appended: outcome.appended.map(|appended| appended.0),
-        conflict_copies: path::all(&outcome.conflict_copies),
-        purged: path::all(&outcome.purged),
+        other: other_than_recorded(&outcome.done),
         planned: dry_run.then(|| path::all(&outcome.planned)),
         elapsed_ms: milliseconds(elapsed),
     })

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lua_store::ops::{AddOutcome, BringOutcome, Drift, InitOutcome, KeyChange, RemoteReport, RemoteRow, SyncOutcome};
 use serde::Serialize;
 
-use super::path::{self, JsonPath};
+use super::rollback::{OtherThanRecorded, other_than_recorded};
 use super::workspace::{self, Init};
 use super::{Answer, milliseconds};
 
@@ -146,11 +146,8 @@ struct Brought<'a> {
     written: u64,
     removed: u64,
     bytes: u64,
-    left_alone: Vec<JsonPath>,
-    conflict_copies: Vec<JsonPath>,
-    changed_since: &'a [String],
-    /// What was purged from the version, and is left out.
-    purged: Vec<JsonPath>,
+    #[serde(flatten)]
+    other: OtherThanRecorded<'a>,
 }
 
 /// The answer of `sync`, `pull` and `fetch`.
@@ -182,13 +179,10 @@ fn of_brought(brought: &BringOutcome) -> Brought<'_> {
     Brought {
         version: brought.version.0,
         saved: brought.saved.map(|saved| saved.0),
-        written: brought.written,
-        removed: brought.removed,
-        bytes: brought.bytes,
-        left_alone: path::all(&brought.left_alone),
-        conflict_copies: path::all(&brought.conflict_copies),
-        changed_since: &brought.changed_since,
-        purged: path::all(&brought.purged),
+        written: brought.done.written,
+        removed: brought.done.removed,
+        bytes: brought.done.bytes,
+        other: other_than_recorded(&brought.done),
     }
 }
 

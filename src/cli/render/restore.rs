@@ -17,7 +17,7 @@ pub fn put(page: &mut Page, outcome: &RestoreOutcome, folder: Option<&Path>, ela
         page.line(format_args!("{saved} holds what was unsaved"));
     }
     let (version, place) = (outcome.version, place(folder));
-    let (files, size, took) = (counted(outcome.files, "file"), readable_size(outcome.bytes), duration(elapsed));
+    let (files, size, took) = (counted(outcome.done.written, "file"), readable_size(outcome.done.bytes), duration(elapsed));
     match (folder, outcome.appended) {
         (None, None) => page.line(format_args!("the workspace has all of that as {version} has it already; nothing was changed")),
         (_, None) => page.line(format_args!("{files} of {version} written to {place} ({size}), {took}")),

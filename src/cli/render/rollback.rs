@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use lua_store::ops::{RollbackOutcome, RollbackPlan};
+use lua_store::ops::{CheckedOut, RollbackOutcome, RollbackPlan};
 use lua_store::patch::readable_size;
 use lua_store::path::RelPath;
 
 use super::count::{changes, counted};
 use super::page::{FAINT, Page, STRONG};
 use super::time::duration;
-use super::{change, escape};
+use super::{change, escape, left_out};
 
 /// Shows a plan; of each kind at most `shown_max` paths.
 pub fn put_plan(page: &mut Page, plan: &RollbackPlan, shown_max: usize) {
@@ -62,21 +62,19 @@ pub fn put(page: &mut Page, outcome: &RollbackOutcome, elapsed: Duration, undo: 
     let Some(version) = outcome.version else {
         return page.line(format_args!("the workspace is {target} already; nothing was changed"));
     };
-    let (written, removed) = (counted(outcome.written, "file"), counted(outcome.removed, "path"));
-    let (size, took) = (readable_size(outcome.bytes), duration(elapsed));
+    let (written, removed) = (counted(outcome.done.written, "file"), counted(outcome.done.removed, "path"));
+    let (size, took) = (readable_size(outcome.done.bytes), duration(elapsed));
     let version = page.paint(STRONG, version);
     page.line(format_args!("{version}: the workspace is {target} again; {written} written ({size}), {removed} removed, {took}"));
-    page.line(format_args!("read back and found equal: {}; {undo} takes it back", counted(outcome.proved_files, "file")));
+    page.line(format_args!("read back and found equal: {}; {undo} takes it back", counted(outcome.done.proved_files, "file")));
 }
 
 /// One line for each path that is not as the version has it. What was put aside has been told already.
-pub fn lines(outcome: &RollbackOutcome) -> Vec<String> {
-    let left_alone =
-        outcome.left_alone.iter().map(|left| format!("left alone, because the rules exclude it: {}", change::path_alone(left)));
-    let kept =
-        outcome.kept.iter().map(|kept| format!("kept, because something is in it that no version holds: {}", change::path_alone(kept)));
-    let changed_since = outcome.changed_since.iter().map(|changed| format!("changed by somebody meanwhile: {}", escape::text(changed)));
-    left_alone.chain(kept).chain(changed_since).collect()
+pub fn lines(done: &CheckedOut) -> Vec<String> {
+    let left_alone = done.left_alone.iter().map(|left| format!("left alone, because the rules exclude it: {}", change::path_alone(left)));
+    let kept = done.kept.iter().map(|kept| format!("kept, because something is in it that no version holds: {}", change::path_alone(kept)));
+    let changed_since = done.changed_since.iter().map(|changed| format!("changed by somebody meanwhile: {}", escape::text(changed)));
+    left_out::purged(&done.purged).into_iter().chain(left_alone).chain(kept).chain(changed_since).collect()
 }
 
 #[cfg(test)]
@@ -124,18 +122,20 @@ Rollback to v5:
     #[test]
     fn an_outcome_says_what_was_proved() {
         let outcome = RollbackOutcome {
-            purged: vec![],
             target: VersionNumber(5),
             version: Some(VersionNumber(8)),
             saved: Some(VersionNumber(7)),
-            written: 3,
-            removed: 1,
-            bytes: 99,
-            left_alone: vec![RelPath::new(b"out").unwrap()],
-            kept: vec![RelPath::new(b"web").unwrap()],
-            conflict_copies: vec![],
-            changed_since: vec!["a\tb: content".into()],
-            proved_files: 1234,
+            done: CheckedOut {
+                written: 3,
+                removed: 1,
+                bytes: 99,
+                left_alone: vec![RelPath::new(b"out").unwrap()],
+                kept: vec![RelPath::new(b"web").unwrap()],
+                conflict_copies: vec![],
+                changed_since: vec!["a\tb: content".into()],
+                purged: vec![],
+                proved_files: 1234,
+            },
         };
         let expected = "\
 v7 holds what was unsaved
@@ -149,7 +149,7 @@ read back and found equal: 1,234 files; `lua undo` takes it back
             "kept, because something is in it that no version holds: web",
             "changed by somebody meanwhile: a\\tb: content",
         ];
-        assert_eq!(lines(&outcome), expected);
+        assert_eq!(lines(&outcome.done), expected);
         let nothing = RollbackOutcome { version: None, saved: None, ..outcome };
         assert_eq!(say(&nothing), "the workspace is v5 already; nothing was changed\n");
     }

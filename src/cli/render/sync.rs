@@ -8,7 +8,7 @@ use lua_store::patch::readable_size;
 use super::count::counted;
 use super::page::{Page, STRONG};
 use super::time::{ago, duration};
-use super::{change, escape};
+use super::{escape, rollback};
 
 /// Says which remote there is now.
 pub fn put_added(page: &mut Page, outcome: &AddOutcome) {
@@ -111,8 +111,8 @@ pub fn put(page: &mut Page, outcome: &SyncOutcome, brought: Option<&BringOutcome
         page.line(format_args!("{saved} holds what was unsaved"));
     }
     let version = page.paint(STRONG, brought.version);
-    let (written, removed) = (counted(brought.written, "file"), counted(brought.removed, "path"));
-    page.line(format_args!("the workspace is {version}; {written} written ({}), {removed} removed", readable_size(brought.bytes)));
+    let (written, removed) = (counted(brought.done.written, "file"), counted(brought.done.removed, "path"));
+    page.line(format_args!("the workspace is {version}; {written} written ({}), {removed} removed", readable_size(brought.done.bytes)));
 }
 
 /// One line for contents that had to be fetched first.
@@ -128,10 +128,7 @@ pub fn fetched_lines(fetched: &FetchOutcome) -> Vec<String> {
 /// One line for everything that was left out or is not as the version has it.
 pub fn lines(outcome: &SyncOutcome, brought: Option<&BringOutcome>) -> Vec<String> {
     let mut lines: Vec<String> = outcome.left_out.iter().map(|left_out| format!("left out: {}", escape::text(left_out))).collect();
-    let Some(brought) = brought else { return lines };
-    lines.extend(brought.left_alone.iter().map(|path| format!("left alone, because the rules exclude it: {}", change::path_alone(path))));
-    lines.extend(super::left_out::purged(&brought.purged));
-    lines.extend(brought.changed_since.iter().map(|changed| format!("changed by somebody meanwhile: {}", escape::text(changed))));
+    lines.extend(brought.iter().flat_map(|brought| rollback::lines(&brought.done)));
     lines
 }
 

@@ -11,14 +11,15 @@ use std::sync::atomic::Ordering;
 
 pub use repository::export_git_to;
 
+use super::file_content::write_content;
 use super::purged::RemainingTrees;
 use super::{Host, OpsError, OpsResult, Phase, Purged, Workspace};
 use crate::format::record::VersionNumber;
 use crate::format::tree::Tree;
 use crate::git::{CommitHead, FastImport, Person, is_reference};
-use crate::id::{ObjectId, ObjectKind};
+use crate::id::ObjectId;
 use crate::path::RelPath;
-use crate::store::{Reader, StoreError};
+use crate::store::Reader;
 use crate::tree::{Change, OwnedNode, diff, lookup};
 use crate::version_log::VersionRow;
 
@@ -190,20 +191,8 @@ impl<W: Write> Export<'_, W> {
 
     fn file(&mut self, path: &RelPath, executable: bool, bytes: u64, id: &ObjectId) -> OpsResult<()> {
         self.stream.begin_file(path.as_bytes(), executable, bytes).map_err(OpsError::Output)?;
-        let mut written = 0;
         let stream = &mut self.stream;
-        let streamed = self.reader.stream(ObjectKind::Blob, id, &mut |piece| {
-            written += piece.len() as u64;
-            stream.piece(piece)
-        });
-        streamed.map_err(|error| match error {
-            StoreError::Sink(error) => OpsError::Output(error),
-            error => error.into(),
-        })?;
-        if written != bytes {
-            let why = format!("it has {written} bytes, and a tree says {bytes}");
-            return Err(StoreError::Damaged { kind: ObjectKind::Blob, id: *id, why }.into());
-        }
+        write_content(&mut self.reader, id, bytes, &mut |piece| stream.piece(piece))?;
         self.outcome.files += 1;
         self.outcome.bytes += bytes;
         self.stream.end_file().map_err(OpsError::Output)

@@ -11,13 +11,13 @@ use std::sync::atomic::Ordering;
 
 use self::archive::{Archive, Attributes};
 use self::compress::Compressed;
+use super::file_content::write_content;
 use super::purged::RemainingTrees;
 use super::{Host, OpsError, OpsResult, Phase, Purged, Workspace};
 use crate::disk::DiskError;
 use crate::format::record::VersionNumber;
-use crate::id::{ObjectId, ObjectKind};
 use crate::path::RelPath;
-use crate::store::{Reader, StoreError};
+use crate::store::Reader;
 use crate::tree::{OwnedNode, walk};
 
 /// What to export.
@@ -117,29 +117,12 @@ impl<W: Write> Export<'_, W> {
             }
             OwnedNode::File { mode, bytes, id } => {
                 self.archive.begin_file(path.as_bytes(), *bytes, attributes(*mode)).map_err(OpsError::Output)?;
-                self.content(id, *bytes)?;
+                let archive = &mut self.archive;
+                write_content(&mut self.reader, id, *bytes, &mut |piece| archive.piece(piece))?;
                 self.outcome.files += 1;
                 self.outcome.bytes += bytes;
                 self.archive.end_file(*bytes).map_err(OpsError::Output)
             }
         }
-    }
-
-    fn content(&mut self, id: &ObjectId, bytes: u64) -> OpsResult<()> {
-        let mut written = 0;
-        let archive = &mut self.archive;
-        let streamed = self.reader.stream(ObjectKind::Blob, id, &mut |piece| {
-            written += piece.len() as u64;
-            archive.piece(piece)
-        });
-        streamed.map_err(|error| match error {
-            StoreError::Sink(error) => OpsError::Output(error),
-            error => error.into(),
-        })?;
-        if written != bytes {
-            let why = format!("it has {written} bytes, and a tree says {bytes}");
-            return Err(StoreError::Damaged { kind: ObjectKind::Blob, id: *id, why }.into());
-        }
-        Ok(())
     }
 }
