@@ -62,3 +62,21 @@ fn a_dry_run_names_what_would_be_left_alone() {
     let restored = sandbox.json(&["source", "restore", "--version", "1", "--dry-run", "--to", &elsewhere]);
     assert_eq!(restored["planned"], paths(&["build/a.o", "notes.log", "src/main"]), "rules hold for the workspace only");
 }
+
+#[test]
+fn the_last_restore_is_taken_back_as_a_rollback_is() {
+    let sandbox = rules_that_came_later();
+    sandbox.rollback(1).expect(exit::LEFT_OUT);
+    sandbox.write("src/main", "third");
+    sandbox.push();
+    let before = sandbox.tree();
+    let run = sandbox.lua(&["source", "restore", "--version", "2", "src/main"]).expect(exit::OK);
+    assert!(run.stdout.contains("`lua undo` takes it back"), "{run}");
+    assert_eq!(std::fs::read(sandbox.path("src/main")).unwrap(), b"second");
+    sandbox.lua(&["undo", "--force"]).expect(exit::OK);
+    before.assert_same(&sandbox.tree(), "after an undo of a restore");
+    // Far back, behind more versions than are looked at first.
+    (0..40).for_each(|number| drop(sandbox.json(&["push", "--allow-empty", "-m", &number.to_string()])));
+    sandbox.lua(&["undo", "--force"]).expect(exit::OK);
+    assert_eq!(std::fs::read(sandbox.path("src/main")).unwrap(), b"second");
+}

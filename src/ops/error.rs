@@ -125,8 +125,8 @@ pub enum OpsError {
     /// Nothing has been pushed yet.
     #[error("there is no version yet")]
     NoVersion,
-    /// There is no rollback that could be undone.
-    #[error("no rollback has been made")]
+    /// There is no rollback and no restore into the workspace that could be undone.
+    #[error("no rollback or restore has been made")]
     NoRollback,
     /// The active version, or the last one, is not to be deleted.
     #[error("{number} is {why} and cannot be deleted")]

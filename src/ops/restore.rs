@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::checkout::{self, CheckedOut, Checkout, StoreContents, check_out};
 use super::path_tree::{Paths, paths_of, put_over, record_tree};
 use super::purged::RemainingTrees;
-use super::rollback::save_present;
+use super::rollback::{RESTORE_TRIGGER, save_present};
 use super::select::PathSelection;
 use super::{Host, OpsError, OpsResult, Phase, Purged, Workspace};
 use crate::disk::{Dir, DiskError, LockMode, RootOf};
@@ -154,7 +154,7 @@ fn to_workspace(
 ) -> OpsResult<RestoreOutcome> {
     let _changing = workspace.lock_checkout(LockMode::Exclusive, host)?;
     let what = if selection.is_all() { "everything".to_owned() } else { selection.describe() };
-    let trigger = format!("restore of {what} from {}", row.record.number);
+    let trigger = format!("{RESTORE_TRIGGER}{what} from {}", row.record.number);
     let (from, saved) = save_present(workspace, &options.by, &format!("before {trigger}"), host)?;
     let (wanted, left_alone) = without_excluded(workspace, selected)?;
     let (to, totals) = overlay(workspace, &from, wanted, host)?;

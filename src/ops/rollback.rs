@@ -16,6 +16,8 @@ use crate::workspace::scan::SkipKind;
 
 /// How the trigger of a rollback begins.
 const TRIGGER: &str = "rollback to ";
+/// How the trigger of a restore into the workspace begins.
+pub(super) const RESTORE_TRIGGER: &str = "restore of ";
 /// At most so many paths stand in an error.
 const PATHS_NAMED_MAX: usize = 20;
 /// How many of the newest versions are looked at first for a rollback, and how many times more after that.
@@ -153,12 +155,12 @@ pub(super) fn leave_out_purged(
     Ok(lost)
 }
 
-/// The version that was the newest before the last rollback.
+/// The version that was the newest before the last rollback, or restore into the workspace.
 pub fn undo_target(workspace: &Workspace) -> OpsResult<VersionNumber> {
     let mut rows_max = UNDO_ROWS_FIRST;
     loop {
         let versions = workspace.log.versions_newest_first(Some(rows_max))?;
-        let mut from_last = versions.iter().skip_while(|row| !row.record.triggered_by.starts_with(TRIGGER));
+        let mut from_last = versions.iter().skip_while(|row| !can_be_undone(&row.record.triggered_by));
         if let (Some(_), Some(before)) = (from_last.next(), from_last.next()) {
             return Ok(before.record.number);
         }
@@ -167,6 +169,10 @@ pub fn undo_target(workspace: &Workspace) -> OpsResult<VersionNumber> {
         }
         rows_max = rows_max.saturating_mul(UNDO_ROWS_GROWTH);
     }
+}
+
+fn can_be_undone(trigger: &str) -> bool {
+    [TRIGGER, RESTORE_TRIGGER].iter().any(|begin| trigger.starts_with(begin))
 }
 
 /// Records what is in no version yet. Gives the tree that the workspace has, and the version if one was made. What cannot

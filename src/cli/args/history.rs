@@ -106,7 +106,9 @@ pub struct RollbackHow {
     pub by: Option<String>,
 }
 
-/// Take the last rollback back
+/// Take back the last rollback, or restore into the workspace
+///
+/// The version before it is brought back and appended as the newest; what is unsaved is recorded first. Again, it takes itself back.
 #[derive(Debug, Args)]
 pub struct UndoArgs {
     #[command(flatten)]

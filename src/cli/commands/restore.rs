@@ -24,10 +24,10 @@ pub fn restore(session: &Session, args: RestoreArgs) -> Outcome {
         bring_here(session, &mut workspace, version.as_slice(), &options.patterns)?;
     }
     let outcome = ops::restore(&mut workspace, &options, session.host())?;
-    let (elapsed, folder) = (session.elapsed(), folder.as_deref());
+    let (elapsed, folder, undo) = (session.elapsed(), folder.as_deref(), session.named("`{lua} undo`"));
     let in_words = |page: &mut _| match args.dry_run {
         true => render::restore::put_plan(page, &outcome, folder),
-        false => render::restore::put(page, &outcome, folder, elapsed),
+        false => render::restore::put(page, &outcome, folder, elapsed, &undo),
     };
     session.answer(|| json::rollback::restore(&outcome, folder, args.dry_run, elapsed), in_words)?;
     session.tell_in_words(render::rollback::lines(&outcome.done));

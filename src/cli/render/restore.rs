@@ -12,7 +12,7 @@ use super::time::duration;
 use super::{change, escape};
 
 /// Says what was brought back, and where it is: in a folder, or in the workspace.
-pub fn put(page: &mut Page, outcome: &RestoreOutcome, folder: Option<&Path>, elapsed: Duration) {
+pub fn put(page: &mut Page, outcome: &RestoreOutcome, folder: Option<&Path>, elapsed: Duration, undo: &str) {
     if let Some(saved) = outcome.saved {
         page.line(format_args!("{saved} holds what was unsaved"));
     }
@@ -23,7 +23,7 @@ pub fn put(page: &mut Page, outcome: &RestoreOutcome, folder: Option<&Path>, ela
         (_, None) => page.line(format_args!("{files} of {version} written to {place} ({size}), {took}")),
         (_, Some(appended)) => {
             let appended = page.paint(STRONG, appended);
-            page.line(format_args!("{appended}: {files} of {version} written to {place} ({size}), {took}"));
+            page.line(format_args!("{appended}: {files} of {version} written to {place} ({size}), {took}; {undo} takes it back"));
         }
     }
 }
