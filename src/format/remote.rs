@@ -208,7 +208,11 @@ impl RemoteEntry {
             records.push(Record::decode(reader.prefixed(RECORD_BYTES_MAX)?)?);
         }
         let packs = take_packs(&mut reader)?;
-        let catalogs = if reader.remaining() > 0 { take_packs(&mut reader)? } else { Vec::new() };
+        let catalogs_are_listed = reader.remaining() > 0;
+        let catalogs = if catalogs_are_listed { take_packs(&mut reader)? } else { Vec::new() };
+        if catalogs_are_listed && catalogs.is_empty() {
+            return Err(reader.malformed("a list of no catalogs"));
+        }
         if records.is_empty() || number == 0 {
             return Err(reader.malformed("it has no records, or no place"));
         }
@@ -264,6 +268,17 @@ pub(crate) mod tests {
             assert!((0..good.len()).all(|length| !reads(&good[..length])));
         }
         assert!(RemoteEntry::decode(&RemoteEntry { records: Vec::new(), ..entry() }.encode()).is_err());
+    }
+
+    /// Found by fuzzing: no catalogs, written as a list of none, were the same entry under another id.
+    #[test]
+    fn an_entry_has_one_form() {
+        let mut bytes = entry().encode();
+        bytes.truncate(bytes.len() - 8);
+        bytes.push(0);
+        let sum = checksum::<8>(&bytes);
+        bytes.extend_from_slice(&sum);
+        assert!(RemoteEntry::decode(&bytes).is_err());
     }
 
     /// Entries lie in buckets for ever, so these bytes never change.
