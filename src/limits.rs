@@ -114,6 +114,10 @@ pub const SEGMENTS_MAX: u32 = 1 << 20;
 
 /// Most records of one frame, which become durable together or not at all.
 pub const RECORD_GROUP_MEMBERS_MAX: usize = 1 << 20;
+/// Records of together this many bytes are compressed. Half of a shorter one is hashes and numbers, which nothing makes smaller.
+pub const RECORDS_COMPRESSED_FROM_BYTES: usize = 256;
+/// Records are stored in at least their bytes divided by this.
+pub const RECORDS_SHRINK_MAX: usize = 8;
 
 /// A pack for a remote is closed when it has this many bytes.
 pub const PACK_BYTES_TARGET: usize = 16 << 20;

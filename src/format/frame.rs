@@ -121,6 +121,18 @@ impl FrameHeader {
         }
     }
 
+    /// The objects of the frame's content. Of a content that is too short those that do not fit are empty.
+    pub fn split<'c>(&self, content: &'c [u8]) -> Vec<&'c [u8]> {
+        let Content::Group(lengths) = &self.content else { return vec![content] };
+        let mut rest = content;
+        let mut next = |&length: &u32| {
+            let (object, behind) = rest.split_at_checked(length as usize).unwrap_or_default();
+            rest = behind;
+            object
+        };
+        lengths.iter().map(&mut next).collect()
+    }
+
     /// Number of deltas up to a frame that stands alone.
     pub fn depth(&self) -> u8 {
         match self.coding {
@@ -237,23 +249,6 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
-    /// The records in a frame of records, which stand in it as they are.
-    pub fn records(&self) -> Vec<Vec<u8>> {
-        match &self.header.content {
-            Content::Single | Content::ChunkList => vec![self.payload.to_vec()],
-            Content::Group(lengths) => {
-                let mut rest = self.payload;
-                let mut next = |&length: &u32| {
-                    // A payload that is shorter than its members is compressed: no writer does that to records.
-                    let (record, behind) = rest.split_at_checked(length as usize).unwrap_or_default();
-                    rest = behind;
-                    record.to_vec()
-                };
-                lengths.iter().map(&mut next).collect()
-            }
-        }
-    }
-
     /// Reads the frame at the beginning of `bytes`, without computing its checksum: whoever decodes the content checks
     /// ids, which is stronger.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, FormatError> {

@@ -15,7 +15,6 @@ use super::remote::{RemoteEntry, RemoteFormat};
 use super::seal::{WrappedKey, padded, read_sealed, unpadded};
 use super::stat_cache::{Block, BlockBuilder, HEADER_BYTES, Header, Row, RowNode, block_sum, kept_text};
 use super::tree::{Tree, TreeBuilder};
-use crate::id::ObjectKind;
 use crate::path::check_name;
 
 /// Of a list so many are looked up one by one: looking up takes time by the length of the list.
@@ -106,9 +105,7 @@ pub(crate) fn frame(bytes: &[u8]) {
     let checked = Frame::parse_checked(&again).expect("its checksum is right now");
     assert_eq!(checked.header, frame.header);
     members(&frame.header);
-    if frame.header.kind == ObjectKind::Record {
-        assert_eq!(frame.records().len(), frame.header.members());
-    }
+    assert_eq!(frame.header.split(frame.payload).len(), frame.header.members());
 }
 
 /// The members of a frame lie one behind the other and fill it.

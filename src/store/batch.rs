@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::records::record_frame;
 use super::segments::new_header;
 use super::{Location, Pin, Position, Store, StoreError, StoreResult};
 use crate::disk::{Dir, TempFile};
@@ -199,12 +200,12 @@ impl Store {
         }
         let lengths = records.iter().map(|record| record.len() as u32).collect();
         let content = if records.len() == 1 { Content::Single } else { Content::Group(lengths) };
-        self.publish_frame(batch, record_frame(content, records.concat()), When::Now)
+        self.publish_frame(batch, record_frame(content, records.concat())?, When::Now)
     }
 
     /// As [`Store::publish`], but with [`When::Later`] frames and record are durable once [`Store::settle`] has returned.
     pub fn publish_when(&self, batch: Batch, record: &[u8], when: When) -> StoreResult<Published> {
-        self.publish_frame(batch, record_frame(Content::Single, record.to_vec()), when)
+        self.publish_frame(batch, record_frame(Content::Single, record.to_vec())?, when)
     }
 
     fn publish_frame(&self, batch: Batch, record: PendingFrame, when: When) -> StoreResult<Published> {
@@ -279,18 +280,6 @@ impl Store {
     }
 }
 
-/// A frame of one record, or of several.
-fn record_frame(content: Content, payload: Vec<u8>) -> PendingFrame {
-    PendingFrame {
-        kind: ObjectKind::Record,
-        content,
-        coding: PendingCoding::Raw,
-        raw_bytes: payload.len() as u32,
-        payload,
-        ids: Vec::new(),
-    }
-}
-
 /// Where the segments end, bytes written, and the new objects.
 type Appended = (Position, u64, Vec<(ObjectId, Location)>);
 
@@ -323,7 +312,7 @@ mod tests {
     fn frame(byte: u8, bytes: usize) -> PendingFrame {
         let payload = vec![byte; bytes];
         let ids = vec![ObjectId::of(ObjectKind::Blob, &payload)];
-        PendingFrame { kind: ObjectKind::Blob, ids, ..record_frame(Content::Single, payload) }
+        PendingFrame { kind: ObjectKind::Blob, content: Content::Single, coding: PendingCoding::Raw, raw_bytes: bytes as u32, payload, ids }
     }
 
     #[test]

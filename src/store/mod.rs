@@ -23,6 +23,7 @@ mod location;
 mod pack;
 mod pin;
 mod reader;
+mod records;
 mod recover;
 mod segments;
 mod writer;

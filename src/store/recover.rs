@@ -7,6 +7,7 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
+use super::records::records_in;
 use super::{Location, Position, Store, StoreResult};
 use crate::disk::TempFile;
 use crate::format::chunk_list::ChunkList;
@@ -284,7 +285,7 @@ impl Found {
             self.good = self.good.max(end);
             self.entries.append(&mut self.open_entries);
             if start >= self.log_end {
-                self.records.extend(frame.records());
+                self.records.extend(records_in(frame));
             }
         } else if start >= self.indexed {
             let entries = store.entries_of(location).unwrap_or_default();
