@@ -45,7 +45,18 @@ pub fn begins_collections() -> bool {
 /// Who makes a version: as given, else `LUA_AUTHOR`, else the user's name as the system knows it.
 pub fn author(given: Option<String>) -> String {
     let from_environment = || ["LUA_AUTHOR", "USER", "LOGNAME"].into_iter().find_map(text_of);
-    given.or_else(from_environment).unwrap_or_else(|| format!("user {}", rustix::process::getuid().as_raw()))
+    let user = rustix::process::getuid().as_raw();
+    let from_system = || name_of_user(&std::fs::read_to_string("/etc/passwd").ok()?, user);
+    given.or_else(from_environment).or_else(from_system).unwrap_or_else(|| format!("user {user}"))
+}
+
+/// The name of a user in the system's list of users: passwd(5).
+fn name_of_user(users: &str, number: u32) -> Option<String> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        (fields.nth(1)?.parse() == Ok(number)).then(|| name.to_owned())
+    })
 }
 
 /// What triggered a push: as given, else `LUA_TRIGGERED_BY`, else that somebody typed it.
@@ -136,6 +147,13 @@ mod tests {
         assert_eq!(name("evil\u{1b}[31m"), r#""evil\x1b[31m""#);
         assert_eq!((name(""), program_name(None)), ("lua".to_owned(), "lua".to_owned()));
         assert_eq!(named("`{lua} push`", "moon"), "`moon push`");
+    }
+
+    #[test]
+    fn a_user_without_an_environment_has_a_name() {
+        let users = "root:x:0:0:root:/root:/bin/sh\n# x:1\n:x:7\nada:x:1000:1000::/home/ada:\nother:x:1000:1";
+        let names = [0, 1000, 7, 1].map(|number| name_of_user(users, number));
+        assert_eq!(names, [Some("root".to_owned()), Some("ada".to_owned()), None, None]);
     }
 
     #[test]

@@ -101,13 +101,21 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::UnlikelyRoot { .. } => {
             says(Usage, "unlikely_root", "go into the folder you mean, or insist with `{lua} init --yes-this-root`")
         }
+        OpsError::InAHistory { .. } => says(Usage, "in_a_history", "go into the folder of your files"),
+        OpsError::LostSettings { .. } => says(
+            Failed,
+            "lost_settings",
+            "`{lua} init --store DIR` with that folder goes on with it; to begin anew, remove the .lua folder first",
+        ),
         OpsError::ForeignOwner { .. } => says(Failed, "foreign_owner", "run this as its owner; if you trust it, make it yours with chown"),
         OpsError::Settings { .. } => says(Failed, "settings", "mend the file by hand; if a newer {lua} wrote it, use that one"),
         OpsError::OtherStore { .. } => says(Failed, "other_store", "`{lua} init` without --store goes on with the history that is there"),
         OpsError::UnknownVersion { .. } => says(NoSuchVersion, "unknown_version", "`{lua} source list --all` lists all versions"),
         OpsError::DeletedVersion { .. } => says(NoSuchVersion, "deleted_version", "`{lua} source list --all` lists the others"),
         OpsError::PrunedVersion { .. } => says(NoSuchVersion, "pruned_version", "`{lua} source list --all` lists the others"),
-        OpsError::UnknownLabel { .. } => says(NoSuchVersion, "unknown_label", "`{lua} label` lists all labels"),
+        OpsError::UnknownLabel { .. } => {
+            says(NoSuchVersion, "unknown_label", "`{lua} label` lists all labels; a path of the newest version is written as newest:PATH")
+        }
         OpsError::BadLabel { .. } => says(Usage, "bad_label", "a label is written like a git tag"),
         OpsError::LabelTaken { .. } => says(Failed, "label_taken", "--move takes it from there"),
         OpsError::NoGreenVersion => says(NoSuchVersion, "no_green_version", "`{lua} push --check COMMAND` checks a version"),
@@ -130,11 +138,20 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::InTheWay { .. } => says(Failed, "in_the_way", "move them away and run it again"),
         OpsError::TextTooLong { .. } => says(Usage, "text_too_long", ""),
         OpsError::NotEmpty { .. } => NOT_EMPTY,
-        OpsError::NoMatch { .. } => says(Failed, "no_match", "put globs in quotes, so that the shell leaves them alone"),
+        OpsError::NoMatch { .. } => says(
+            Failed,
+            "no_match",
+            "nothing was done; `{lua} ls N` lists what a version has, --version N names another one, and globs belong in quotes",
+        ),
+        OpsError::NothingToCompare { .. } => {
+            says(Failed, "no_match", "versions are numbers, labels, newest or active, and come first; `{lua} ls -r` lists the paths of one")
+        }
         OpsError::NotInVersion { .. } => says(Failed, "not_in_version", "`{lua} log PATH` says which versions changed a path"),
         OpsError::OtherKind { .. } => says(Failed, "other_kind", "`{lua} ls N:PATH` lists a folder, `{lua} cat N:PATH` shows a file"),
         OpsError::NotText { .. } => says(Failed, "not_text", "`{lua} log PATH` says which versions changed it"),
-        OpsError::NeverRecorded { .. } => says(Failed, "never_recorded", "put globs in quotes, so that the shell leaves them alone"),
+        OpsError::NeverRecorded { .. } => {
+            says(Failed, "never_recorded", "`{lua} ls -r` lists the paths of the newest version; globs belong in quotes")
+        }
         OpsError::EmptyRange { .. } => says(Usage, "empty_range", "name the older version first"),
         OpsError::BadPattern { .. } => says(Usage, "bad_pattern", "a glob knows *, ?, [..] and **"),
         OpsError::BadExpression { .. } => says(Usage, "bad_expression", "-F takes the text as it is"),
@@ -193,6 +210,7 @@ fn of_ops(error: &OpsError) -> Verdict {
         OpsError::Disk(error) => of_disk(error),
         OpsError::Scan(error) => of_scan(error),
         OpsError::Write(error) => of_write(error),
+        OpsError::Apply(ApplyError::Undone { source, .. }) if source.source.kind() == ErrorKind::PermissionDenied => READ_ONLY,
         OpsError::Apply(ApplyError::Undone { source, .. }) => of_io("undone", &source.source),
         OpsError::Apply(ApplyError::Stuck { .. }) => says(Failed, "stuck", "what blocks it must go; the next command goes on from here"),
         OpsError::Journal(JournalError::Disk(error)) => of_disk(error),

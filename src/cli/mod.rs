@@ -58,7 +58,7 @@ pub fn main() -> Exit {
     }
     match Cli::try_parse_from(&arguments) {
         Ok(cli) => run(cli, &program),
-        Err(error) => usage::answer(&error, &program, &arguments),
+        Err(error) => usage::answer(error, &program, &arguments),
     }
 }
 

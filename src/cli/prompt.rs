@@ -23,7 +23,7 @@ pub fn can_ask(session: &Session) -> bool {
     !session.is_json() && terminal::is_conversation()
 }
 
-/// Refuses to begin what needs a confirmation that nobody can give. Called before any work.
+/// Refuses to begin what needs a confirmation that nobody can give. Called once it is clear that it could be done, and before any work.
 pub fn require_somebody_to_ask(session: &Session, force: bool) -> Result<(), Failure> {
     if force || can_ask(session) { Ok(()) } else { Err(Failure::ConfirmationNeeded) }
 }

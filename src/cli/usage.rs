@@ -15,16 +15,46 @@ const OTHER_LUA: &str = "
 This is the version history tool `{lua}`. The interpreter of the Lua language goes by the same name;
 it is often installed as `lua5.4` too.";
 
+/// What other tools call our commands.
+const WORDS_OF_OTHERS: [(&str, &str); 14] = [
+    ("add", "push"),
+    ("backup", "push"),
+    ("checkout", "rollback"),
+    ("checkpoint", "push"),
+    ("clone", "init"),
+    ("commit", "push"),
+    ("forget", "prune"),
+    ("history", "list"),
+    ("reset", "rollback"),
+    ("revert", "rollback"),
+    ("save", "push"),
+    ("snapshot", "push"),
+    ("snapshots", "list"),
+    ("tag", "label"),
+];
+
 /// Answers what is no command: a question for help or for the version, or a mistake.
-pub fn answer(error: &clap::Error, program: &str, arguments: &[OsString]) -> Exit {
+pub fn answer(mut error: clap::Error, program: &str, arguments: &[OsString]) -> Exit {
     let shown = match error.kind() {
         ErrorKind::DisplayHelp => named(&error.render().ansi().to_string(), program),
         ErrorKind::DisplayVersion => format!("{program} {}\n", env!("CARGO_PKG_VERSION")),
-        _ => return mistake(error, program, arguments),
+        _ => {
+            suggest_ours(&mut error);
+            return mistake(&error, program, arguments);
+        }
     };
     match output::help(&shown) {
         Ok(()) => Exit::Done,
         Err(error) => failure::report(&Failure::Output(error), program, false),
+    }
+}
+
+/// Suggests the command that goes by another name elsewhere, and not the one that is written most like it.
+fn suggest_ours(error: &mut clap::Error) {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else { return };
+    if let Some((_, ours)) = WORDS_OF_OTHERS.iter().find(|(theirs, _)| theirs == word) {
+        let ours = ContextValue::Strings(vec![(*ours).to_owned()]);
+        error.insert(ContextKind::SuggestedSubcommand, ours);
     }
 }
 

@@ -1,4 +1,5 @@
-//! Keeps the history within a bound: when it has grown beyond it, versions are dropped by a stated policy.
+//! Keeps the history within a bound: when it has grown beyond it, versions are dropped by a stated policy. What counts is what
+//! versions take, the bytes of all segments: dropping versions makes neither the log nor the caches smaller.
 //!
 //! Never dropped: the newest and the active version, those with a pin or a label, and the newest one that is green. Dropped last:
 //! the other green ones. Of the rest that one goes first whose neighbours lie closest together in time for its age: the time between
@@ -7,7 +8,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::footprint::{Footprint, history_bytes};
+use super::footprint::Footprint;
 use super::prune::{candidates, drop_versions};
 use super::retention::Candidate;
 use super::{GcOptions, GcOutcome, Host, OpsError, OpsResult, Workspace, gc};
@@ -41,7 +42,7 @@ impl BudgetOutcome {
     }
 }
 
-/// Sets the bound of the history in bytes, or takes it away. Nothing is dropped before the next push.
+/// Sets the bound of the history, in bytes of segments, or takes it away. Nothing is dropped before the next push.
 ///
 /// # Durability
 /// Durable on return.
@@ -60,7 +61,7 @@ pub fn set_budget(workspace: &mut Workspace, budget_bytes: Option<u64>) -> OpsRe
 /// As [`prune`](super::prune()): versions are marked first, and collected then.
 pub fn keep_budget(workspace: &mut Workspace, host: &dyn Host) -> OpsResult<Option<BudgetOutcome>> {
     let Some(budget_bytes) = workspace.settings().budget_bytes else { return Ok(None) };
-    let bytes_before = history_bytes(workspace)?;
+    let bytes_before = workspace.store.stored_bytes()?;
     if bytes_before <= budget_bytes {
         return Ok(None);
     }
@@ -79,7 +80,7 @@ pub fn keep_budget(workspace: &mut Workspace, host: &dyn Host) -> OpsResult<Opti
             Err(OpsError::CollectionAtWork) => break,
             other => Some(other?),
         };
-        outcome.bytes_after = history_bytes(workspace)?;
+        outcome.bytes_after = workspace.store.stored_bytes()?;
         if outcome.is_kept() {
             break;
         }

@@ -11,8 +11,8 @@ use crate::id::{ObjectId, ObjectKind};
 use crate::limits::DIFF_FILE_BYTES_MAX;
 use crate::patch::{Contents, Extent, FileChange, PatchOptions, RenameDetection, Side, count, file_changes, render};
 use crate::path::RelPath;
-use crate::store::Store;
-use crate::tree::{Change, OwnedNode, Selection, diff as diff_trees};
+use crate::store::{Store, StoreError};
+use crate::tree::{Change, OwnedNode, Selection, TreeSource, diff as diff_trees, walk};
 use crate::workspace::scan::WorkspaceRoot;
 
 /// One of the two sides of a comparison.
@@ -88,16 +88,31 @@ fn between_versions(
     selection: &PathSelection,
 ) -> OpsResult<Vec<Change>> {
     let to = workspace.usable_version(to)?.record.root;
-    let mut changes = Vec::new();
-    diff_trees(&workspace.store, from, Some(&to), &mut |change| changes.push(change))?;
-    changes.retain(|change| selection.selects(&change.path));
-    Ok(changes)
+    selected_changes(&workspace.store, (from, &to), selection)
 }
 
 fn with_snapshot(workspace: &Workspace, from: Option<&ObjectId>, snapshot: &Snapshot, selection: &PathSelection) -> OpsResult<Vec<Change>> {
+    selected_changes(&snapshot.trees(&workspace.store), (from, &snapshot.tree.root), selection)
+}
+
+/// The selected differences of two trees. What was named and is in neither is an error: no difference would be told otherwise.
+fn selected_changes<S: TreeSource<Error = StoreError>>(
+    trees: &S,
+    (from, to): (Option<&ObjectId>, &ObjectId),
+    selection: &PathSelection,
+) -> OpsResult<Vec<Change>> {
     let mut changes = Vec::new();
-    diff_trees(&snapshot.trees(&workspace.store), from, Some(&snapshot.tree.root), &mut |change| changes.push(change))?;
+    diff_trees(trees, from, Some(to), &mut |change| changes.push(change))?;
     changes.retain(|change| selection.selects(&change.path));
+    if selection.unmatched(changes.iter().map(|change| &change.path)).is_some() {
+        let mut paths = Vec::new();
+        for root in from.into_iter().chain([to]) {
+            walk(trees, root, selection, &mut |path, _| paths.push(path.clone()))?;
+        }
+        if let Some(pattern) = selection.unmatched(&paths) {
+            return Err(OpsError::NothingToCompare { pattern });
+        }
+    }
     Ok(changes)
 }
 

@@ -34,6 +34,20 @@ pub enum OpsError {
         /// What it is.
         why: &'static str,
     },
+    /// A folder in which a history is kept.
+    #[error("{} lies in {}, where a history is kept", path.display(), history.display())]
+    InAHistory {
+        /// The folder.
+        path: PathBuf,
+        /// Where the history is kept.
+        history: PathBuf,
+    },
+    /// The settings of a workspace are gone, and its history was kept in another folder that only they named.
+    #[error("{} is gone: it said in which folder the history of this workspace is", path.display())]
+    LostSettings {
+        /// The file.
+        path: PathBuf,
+    },
     /// The `.lua` folder belongs to another user: its settings and contents are not to be trusted.
     #[error("{} belongs to another user", path.display())]
     ForeignOwner {
@@ -183,6 +197,12 @@ pub enum OpsError {
     NoMatch {
         /// The version.
         number: VersionNumber,
+        /// What was asked for.
+        pattern: String,
+    },
+    /// Neither side of a comparison has what was asked for.
+    #[error("neither side has anything that matches {pattern:?}")]
+    NothingToCompare {
         /// What was asked for.
         pattern: String,
     },

@@ -12,6 +12,8 @@ use crate::store::Store;
 
 /// The vendor's file that names the agent of a workspace.
 const VENDOR_FILE: &str = "lua.skill.yaml";
+/// What git reads in each folder.
+const GIT_RULES: &str = ".gitignore";
 
 /// How a workspace is to be made.
 #[derive(Clone, Debug, Default)]
@@ -39,6 +41,8 @@ pub struct InitOutcome {
     pub agent_id: Option<String>,
     /// Versions of the history.
     pub versions: u64,
+    /// The workspace that this one lies in, if it was not one before.
+    pub outer: Option<PathBuf>,
 }
 
 /// Makes `.lua` in a folder, or finds the history that is there. With a store elsewhere, `.lua` only points to it; one that holds
@@ -51,14 +55,18 @@ pub fn init(root: &Path, options: &InitOptions, host: &dyn Host) -> OpsResult<In
     if !options.yes_this_root {
         refuse_unlikely_root(&root, options.home.as_deref())?;
     }
+    if let Some(history) = root.ancestors().find(|folder| is_history(folder)) {
+        return Err(OpsError::InAHistory { path: root.clone(), history: history.to_path_buf() });
+    }
     let root_dir = Dir::open(&root, RootOf::UserPath)?;
     let local = root_dir.make_dir(FOLDER)?;
     root_dir.sync()?;
     let tmp = local.make_dir("tmp")?;
     let (settings, existed) = match Settings::read(&local)? {
         Some(settings) => (updated(settings, &root, options)?, true),
-        None => (new_settings(&root_dir, options)?, false),
+        None => (new_settings((&root_dir, &local), options)?, false),
     };
+    hide_from_git(&local, &tmp)?;
     let store_dir = match &settings.store {
         Some(path) => make_store_folder(path, &settings)?,
         None => local.clone(),
@@ -68,10 +76,30 @@ pub fn init(root: &Path, options: &InitOptions, host: &dyn Host) -> OpsResult<In
     settings.write(&local, &tmp)?;
     let workspace = Workspace::open(&root, host)?;
     let versions = workspace.log.head()?.newest.map_or(0, |newest| newest.0);
-    Ok(InitOutcome { root, store: store_dir.path().to_path_buf(), existed: existed || versions > 0, agent_id: settings.agent_id, versions })
+    let existed = existed || versions > 0;
+    let outer = root.parent().filter(|_| !existed).and_then(Workspace::find_root);
+    Ok(InitOutcome { root, store: store_dir.path().to_path_buf(), existed, agent_id: settings.agent_id, versions, outer })
 }
 
-fn new_settings(root_dir: &Dir, options: &InitOptions) -> OpsResult<Settings> {
+/// Whether a folder is where a history is kept, or points to it: nobody has files of their own in there.
+fn is_history(folder: &Path) -> bool {
+    let has = |name: &str| folder.join(name).symlink_metadata().is_ok();
+    has("config.toml") && (has("objects") || folder.file_name().is_some_and(|name| name == FOLDER))
+}
+
+/// Keeps git from adding, stashing and (without `-x`) cleaning away the history, whatever the repository's own rules are.
+fn hide_from_git(local: &Dir, tmp: &Dir) -> OpsResult<()> {
+    if local.contains(GIT_RULES)? {
+        return Ok(());
+    }
+    Ok(local.publish(tmp, GIT_RULES, b"*\n")?)
+}
+
+fn new_settings((root_dir, local): (&Dir, &Dir), options: &InitOptions) -> OpsResult<Settings> {
+    // A stat cache is only written where a version was recorded.
+    if options.store.is_none() && local.contains(super::snapshot::CACHE_FOLDER)? && !local.contains("objects")? {
+        return Err(OpsError::LostSettings { path: local.path_of("config.toml") });
+    }
     let agent_id = options.agent_id.clone().or_else(|| vendor_agent_id(root_dir));
     let store = options.store.as_deref().map(absolute).transpose()?;
     Ok(Settings { agent_id, store, ..Settings::default() })

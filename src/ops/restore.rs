@@ -109,8 +109,8 @@ fn selected_paths(store: &Store, row: &VersionRow, selection: &PathSelection) ->
     walk(store, &row.record.root, selection, &mut |path, node| {
         selected.insert(path.clone(), node);
     })?;
-    if selected.is_empty() && !selection.is_all() {
-        return Err(OpsError::NoMatch { number: row.record.number, pattern: selection.describe() });
+    if let Some(pattern) = selection.unmatched(selected.keys()) {
+        return Err(OpsError::NoMatch { number: row.record.number, pattern });
     }
     Ok(selected)
 }

@@ -10,7 +10,8 @@ use crate::tree::Selection;
 #[derive(Debug, Default)]
 pub struct PathSelection {
     paths: Vec<RelPath>,
-    patterns: Vec<String>,
+    /// Which of them are patterns too, in the order of `globs`.
+    patterns: Vec<usize>,
     globs: GlobSet,
 }
 
@@ -29,7 +30,7 @@ impl PathSelection {
             {
                 let glob = GlobBuilder::new(text).literal_separator(true).backslash_escape(true).build();
                 globs.add(glob.map_err(|error| bad_pattern(text, &error))?);
-                selection.patterns.push(text.to_owned());
+                selection.patterns.push(selection.paths.len() - 1);
             }
         }
         selection.globs = globs.build().map_err(|error| bad_pattern("", &error))?;
@@ -56,7 +57,22 @@ impl PathSelection {
 
     /// What was named, for messages.
     pub fn describe(&self) -> String {
-        self.paths.iter().map(RelPath::to_string).collect::<Vec<_>>().join(", ")
+        described(&self.paths)
+    }
+
+    /// What was named and fits none of these paths, which are selected ones, folders among them; for messages.
+    pub fn unmatched<'p>(&self, paths: impl IntoIterator<Item = &'p RelPath>) -> Option<String> {
+        let mut rest: Vec<Option<&RelPath>> = self.paths.iter().map(|named| Some(named).filter(|named| !named.is_root())).collect();
+        for path in paths {
+            for named in &mut rest {
+                *named = named.filter(|named| !path.starts_with(named));
+            }
+            for pattern in self.globs.matches(&*String::from_utf8_lossy(path.as_bytes())) {
+                rest[self.patterns[pattern]] = None;
+            }
+        }
+        let rest: Vec<&RelPath> = rest.into_iter().flatten().collect();
+        if rest.is_empty() { None } else { Some(described(rest)) }
     }
 
     fn matches_glob(&self, path: &RelPath) -> bool {
@@ -84,6 +100,10 @@ impl Selection for PathSelection {
         }
         false
     }
+}
+
+fn described<'p>(paths: impl IntoIterator<Item = &'p RelPath>) -> String {
+    paths.into_iter().map(RelPath::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// The path without what stands for nothing: `./` before it, slashes behind it.
@@ -125,6 +145,19 @@ mod tests {
         ] {
             assert_eq!(selected(named, path), expected, "{named:?} {path}");
         }
+    }
+
+    #[test]
+    fn what_fits_nothing_is_named() {
+        let unmatched = |named: &[&str], paths: &[&str]| {
+            let paths: Vec<RelPath> = paths.iter().map(|path| RelPath::new(path.as_bytes()).unwrap()).collect();
+            PathSelection::new(named).unwrap().unmatched(&paths)
+        };
+        assert_eq!(unmatched(&["a", "*.rs", "d"], &["a", "x.rs", "d", "d/e"]), None);
+        assert_eq!(unmatched(&["a", "1", "*.rs", "**/*.md"], &["a"]), Some("1, *.rs, **/*.md".to_owned()));
+        assert_eq!(unmatched(&["x[1]"], &["x1"]), None, "as a pattern");
+        assert_eq!(unmatched(&["x[1]"], &["x[1]"]), None, "as a name");
+        assert_eq!((unmatched(&["."], &[]), unmatched(&[], &[])), (None, None));
     }
 
     #[test]

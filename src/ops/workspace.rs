@@ -16,6 +16,7 @@
 //! Order of writes when a version is made: contents, trees and record (synced), then index, then log, then stat cache. Each may
 //! be lost without those before it, and is made again from them by [`Workspace::open`].
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::garbage;
@@ -50,7 +51,13 @@ pub struct Workspace {
 impl Workspace {
     /// The workspace that a folder lies in: the nearest folder, itself or above, that has a `.lua` folder with settings.
     pub fn find_root(start: &Path) -> Option<PathBuf> {
-        start.ancestors().find(|folder| folder.join(FOLDER).join("config.toml").symlink_metadata().is_ok()).map(Path::to_path_buf)
+        let is_root = |folder: &&Path| match folder.join(FOLDER).join("config.toml").symlink_metadata() {
+            Ok(_) => true,
+            // Whoever opens it is told that it may not be read.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => folder.join(FOLDER).symlink_metadata().is_ok(),
+            Err(_) => false,
+        };
+        start.ancestors().find(is_root).map(Path::to_path_buf)
     }
 
     /// Opens a workspace, and brings to its end whatever was interrupted in it.

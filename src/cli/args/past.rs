@@ -48,7 +48,7 @@ impl LogArgs {
 #[command(after_help = "Examples:\n  {lua} show 5\n  {lua} show newest --stat\n  {lua} show 5 src/main.rs")]
 pub struct ShowVersionArgs {
     /// The version
-    #[arg(value_name = "N", value_parser = parse_revision)]
+    #[arg(value_name = "N", default_value = "newest", value_parser = parse_revision)]
     pub version: Revision,
     /// Only these paths or globs
     #[arg(value_name = "PATH")]
@@ -79,7 +79,7 @@ pub struct LsArgs {
     #[arg(short, long)]
     pub recursive: bool,
     /// A version, and a folder in it if not all is meant
-    #[arg(value_name = "N[:DIR]", value_parser = OsStringValueParser::new().try_map(parse_folder))]
+    #[arg(value_name = "N[:DIR]", default_value = "newest", value_parser = OsStringValueParser::new().try_map(parse_folder))]
     pub place: RevisionPath,
 }
 
@@ -99,6 +99,6 @@ pub struct BlameArgs {
 #[command(after_help = "Examples:\n  {lua} tree 5\n  {lua} tree newest:src")]
 pub struct TreeArgs {
     /// A version, and a folder in it if not all is meant
-    #[arg(value_name = "N[:DIR]", value_parser = OsStringValueParser::new().try_map(parse_folder))]
+    #[arg(value_name = "N[:DIR]", default_value = "newest", value_parser = OsStringValueParser::new().try_map(parse_folder))]
     pub place: RevisionPath,
 }

@@ -55,11 +55,12 @@ pub enum DuBy {
 ///
 /// Never dropped: the newest and the active version, those with a pin or a label, and the newest whose check passed. Others whose check passed
 /// go last. Of the rest that one goes first whose neighbours are closest to each other in time for its age, so that history becomes thinner
-/// the older it is; of equal ones the older. Dropped versions stay in the list, marked. Without an argument: show the budget.
+/// the older it is; of equal ones the older. Dropped versions stay in the list, marked. What counts is what versions take: log, index and
+/// caches come on top, about half a kilobyte for each version. Without an argument: show the budget.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  {lua} budget 2GiB\n  {lua} budget 500MB\n  {lua} budget none")]
 pub struct BudgetArgs {
-    /// Most bytes of the history, as in 500MB or 2GiB; `none` takes the bound away
+    /// Most bytes that versions take, as in 500MB or 2GiB; `none` takes the bound away
     #[arg(value_name = "BYTES", value_parser = parse_budget)]
     pub size: Option<BudgetSize>,
 }

@@ -1,6 +1,6 @@
 //! `budget`: the bound of the history. Pushes keep it.
 
-use lua_store::ops::{self, BudgetOutcome, Workspace};
+use lua_store::ops::{self, BudgetOutcome, OpsError, Workspace};
 
 use crate::cli::args::{BudgetArgs, BudgetSize};
 use crate::cli::exit::Exit;
@@ -15,7 +15,7 @@ pub fn budget(session: &Session, args: &BudgetArgs) -> Outcome {
         Some(BudgetSize::None) => ops::set_budget(&mut workspace, None)?,
         None => {}
     }
-    let (budget, bytes) = (workspace.settings().budget_bytes, ops::history_bytes(&workspace)?);
+    let (budget, bytes) = (workspace.settings().budget_bytes, workspace.store().stored_bytes().map_err(OpsError::from)?);
     session.answer(|| json::budget::budget(budget, bytes), |page| render::budget::put(page, budget, bytes))?;
     Ok(Exit::Done)
 }

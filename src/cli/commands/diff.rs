@@ -77,12 +77,18 @@ struct Words {
 }
 
 impl Words {
-    /// The first two words are versions if `version_of` knows them; all others, and those after `--`, are paths.
+    /// The first two words are versions if `version_of` knows them, or the first is both, as `A..B`; all others, and those after `--`, are
+    /// paths.
     fn read<E>(
         words: &[OsString],
         after_dashes: &[OsString],
         version_of: impl Fn(&OsStr) -> Result<Option<Revision>, E>,
     ) -> Result<Self, E> {
+        if let Some((from, to)) = words.first().and_then(|word| word.to_str()?.split_once(".."))
+            && let (Some(from), Some(to)) = (version_of(from.as_ref())?, version_of(to.as_ref())?)
+        {
+            return Ok(Self { from: Some(from), to: Some(to), paths: [&words[1..], after_dashes].concat() });
+        }
         let version = |index: usize| words.get(index).map_or(Ok(None), |word| version_of(word));
         let from = version(0)?;
         let to = if from.is_some() { version(1)? } else { None };
@@ -107,6 +113,8 @@ mod tests {
         assert_eq!(words(&[], &[]), (None, None, vec![]));
         assert_eq!(words(&["v3"], &[]), (Some("v3".into()), None, vec![]));
         assert_eq!(words(&["3", "v5", "7"], &["9"]), (Some("v3".into()), Some("v5".into()), vec!["7".into(), "9".into()]));
+        assert_eq!(words(&["3..v5", "7"], &[]), (Some("v3".into()), Some("v5".into()), vec!["7".into()]));
+        assert_eq!(words(&["../5", "3..x"], &[]), (None, None, vec!["../5".into(), "3..x".into()]));
         assert_eq!(words(&["src", "5"], &[]), (None, None, vec!["src".into(), "5".into()]));
         assert_eq!(words(&["3", "src", "5"], &[]), (Some("v3".into()), None, vec!["src".into(), "5".into()]));
     }

@@ -38,9 +38,9 @@ pub fn show(session: &Session, args: &ShowArgs) -> Outcome {
 }
 
 pub fn delete(session: &Session, args: &DeleteArgs) -> Outcome {
-    prompt::require_somebody_to_ask(session, args.force)?;
     let mut workspace = session.open()?;
     let version = ops::version(&workspace, workspace.resolve(&args.version)?)?.record.number;
+    prompt::require_somebody_to_ask(session, args.force)?;
     if !args.force {
         prompt::confirm(&format!("Delete the contents of {version} for good?"))?;
     }

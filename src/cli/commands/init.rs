@@ -21,6 +21,7 @@ pub fn init(session: &Session, args: InitArgs) -> Outcome {
     }
     let outcome = ops::init(&root, &options, session.host())?;
     session.answer(|| json::workspace::init(&outcome), |page| render::init::put(page, &outcome))?;
+    session.tell_in_words(render::init::lines(&outcome));
     Ok(Exit::Done)
 }
 

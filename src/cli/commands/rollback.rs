@@ -14,7 +14,6 @@ use crate::cli::session::Session;
 use crate::cli::{environment, json, output, prompt, render};
 
 pub fn rollback(session: &Session, args: RollbackArgs) -> Outcome {
-    require_leave(session, &args.how)?;
     let mut workspace = session.open()?;
     let target = match args.target.version.or(args.target.number) {
         Some(target) => workspace.resolve(&target)?,
@@ -25,19 +24,15 @@ pub fn rollback(session: &Session, args: RollbackArgs) -> Outcome {
 }
 
 pub fn undo(session: &Session, args: UndoArgs) -> Outcome {
-    require_leave(session, &args.how)?;
     let mut workspace = session.open()?;
     let target = ops::undo_target(&workspace)?;
     roll_back_to(session, &mut workspace, target, args.how)
 }
 
-/// A dry run needs no leave.
-fn require_leave(session: &Session, how: &RollbackHow) -> Result<(), Failure> {
-    prompt::require_somebody_to_ask(session, how.force || how.dry_run)
-}
-
 fn roll_back_to(session: &Session, workspace: &mut Workspace, version: VersionNumber, how: RollbackHow) -> Outcome {
     let options = RollbackOptions { version, by: environment::author(how.by) };
+    workspace.usable_version(version)?;
+    prompt::require_somebody_to_ask(session, how.force || how.dry_run)?;
     let shown_max = if how.verbose { usize::MAX } else { PATHS_SHOWN_MAX };
     if how.dry_run {
         let plan = ops::rollback_plan(workspace, &options, session.host())?;

@@ -15,6 +15,8 @@ pub struct Init<'a> {
     existed: bool,
     agent_id: Option<&'a str>,
     versions: u64,
+    /// The workspace that this new one lies in.
+    outer: Option<String>,
 }
 
 /// The answer of `init`.
@@ -30,6 +32,7 @@ pub(super) fn of_init(outcome: &InitOutcome) -> Init<'_> {
         existed: outcome.existed,
         agent_id: outcome.agent_id.as_deref(),
         versions: outcome.versions,
+        outer: outcome.outer.as_deref().map(path::os_text),
     }
 }
 

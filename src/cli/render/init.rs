@@ -11,6 +11,13 @@ pub fn made(outcome: &InitOutcome) -> String {
     format!("{} is a workspace now; its history is in {}", escape::os_path(&outcome.root), escape::os_path(&outcome.store))
 }
 
+/// Warns of a workspace in another one.
+pub fn lines(outcome: &InitOutcome) -> Option<String> {
+    let outer = escape::os_path(outcome.outer.as_deref()?);
+    let root = escape::os_path(&outcome.root);
+    Some(format!("{root} is in another workspace, {outer}: commands in here have a history of their own from now on"))
+}
+
 /// Says which workspace there is now.
 pub fn put(page: &mut Page, outcome: &InitOutcome) {
     let root = escape::os_path(&outcome.root);

@@ -32,7 +32,7 @@ use crate::workspace::scan::{
 use crate::workspace::stat_cache::StatCache;
 
 /// Folder of the caches in `.lua`.
-const CACHE_FOLDER: &str = "cache";
+pub(super) const CACHE_FOLDER: &str = "cache";
 
 /// How to look at the workspace.
 #[derive(Clone, Copy, Debug)]
