@@ -233,7 +233,8 @@ fn later(why: Verdict) -> &'static str {
 
 const CANCELLED: Verdict = says(Exit::Interrupted, "cancelled", "");
 const NOT_EMPTY: Verdict = says(Exit::Failed, "not_empty", "name a folder that is empty or does not exist yet");
-const VERIFY: &str = "`{lua} verify` says which versions and paths are affected";
+const VERIFY: &str =
+    "`{lua} verify` says which versions and paths are affected; `{lua} push --rehash` stores again what the workspace still has";
 const VERIFY_REMOTE: &str = "what is here is as it was; `{lua} verify --remote --read-data` says what is wrong there";
 const REPAIR: &str = "`{lua} repair` makes it anew from the recorded data";
 const AGAIN: &str = "run it again";

@@ -480,6 +480,11 @@ fn similar(near: &[String]) -> String {
 }
 
 impl OpsError {
+    /// Whether something that the store should have is damaged or missing.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_damage())
+    }
+
     /// An error about a path that the user gave.
     pub(crate) fn bad_path(path: &[u8], error: &PathError) -> Self {
         Self::BadPath { path: String::from_utf8_lossy(path).into_owned(), why: error.to_string() }

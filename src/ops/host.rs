@@ -59,6 +59,11 @@ pub enum Notice {
         /// What it was, for example `rollback to v3`.
         what: String,
     },
+    /// The newest version is damaged: the workspace is read anew, and what it still has is stored again.
+    NewestDamaged {
+        /// What was met.
+        why: String,
+    },
     /// Bytes that somebody wrote while a rollback was at work were put aside.
     ConflictCopy {
         /// Where they are, relative to the workspace.

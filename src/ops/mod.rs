@@ -38,6 +38,7 @@ mod purge;
 mod purged;
 mod push;
 mod reach;
+mod records;
 mod restore;
 mod retention;
 mod revision;

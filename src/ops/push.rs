@@ -1,14 +1,15 @@
 //! Records the workspace as the next version.
 
 use super::snapshot::{self, LikelySecret, Snapshot, SnapshotOptions};
-use super::{Host, OpsError, OpsResult, Workspace};
+use super::workspace::Publishing;
+use super::{Host, Notice, OpsError, OpsResult, Workspace};
 use crate::disk::LockMode;
 use crate::format::record::{ChangeCounts, RecordBody, VersionNumber, VersionRecord};
 use crate::id::ObjectId;
 use crate::limits::{STAT_TRUST_AGE_MS, TEXT_BYTES_MAX};
 use crate::path::RelPath;
 use crate::store::{Batch, Published, Store};
-use crate::tree::{Change, ChangeCounter, count_changes, diff};
+use crate::tree::{Change, ChangeCounter, TreeSource, count_changes, diff};
 use crate::workspace::scan::{LeftOut, SkipKind};
 
 /// Rules count as leaving nearly nothing when, of so many entries seen at the least, not one in so many is recorded.
@@ -100,6 +101,8 @@ pub struct PushReport {
     pub new_bytes: u64,
     /// Bytes that the store grew by.
     pub stored_bytes: u64,
+    /// Contents and trees of the newest version that were damaged or missing in the store, and were put into it again.
+    pub stored_again: u64,
     /// What the rules left out.
     pub by_rules: Vec<LeftOutByRule>,
     /// What could not be recorded; the first of them.
@@ -158,8 +161,21 @@ pub fn push(workspace: &mut Workspace, options: &PushOptions, host: &dyn Host) -
     if options.dry_run { dry_run(workspace, options, host) } else { record(workspace, options, host) }
 }
 
-/// Records the workspace; the caller holds the checkout lock.
+/// Records the workspace; the caller holds the checkout lock. If the newest version turns out to be damaged, all that the workspace has is
+/// read, and stored again where the store has lost it.
 pub(super) fn record(workspace: &mut Workspace, options: &PushOptions, host: &dyn Host) -> OpsResult<PushOutcome> {
+    match record_once(workspace, options, host) {
+        Err(error) if error.is_damage() && !options.rehash => {
+            host.notice(Notice::NewestDamaged { why: error.to_string() });
+            // It names trees that may be gone.
+            super::verify::forget_stat_cache(&workspace.local)?;
+            record_once(workspace, &PushOptions { rehash: true, ..options.clone() }, host)
+        }
+        outcome => outcome,
+    }
+}
+
+fn record_once(workspace: &mut Workspace, options: &PushOptions, host: &dyn Host) -> OpsResult<PushOutcome> {
     workspace.store.sweep_tmp()?;
     let batch = workspace.begin_batch(host)?;
     let mut snapshot = look(workspace, options, Some(&batch), host)?;
@@ -168,17 +184,41 @@ pub(super) fn record(workspace: &mut Workspace, options: &PushOptions, host: &dy
     let newest = publishing.workspace().newest()?;
     let newest_root = newest.as_ref().map(|row| row.record.root);
     if newest_root == Some(snapshot.tree.root) && !options.allow_empty {
+        let stored_again = store_again(&mut publishing, batch, &snapshot, options, host)?;
         snapshot.update_cache(publishing.workspace());
-        return Ok(PushOutcome::Unchanged { newest: publishing.head.newest, report: report(&snapshot) });
+        return Ok(PushOutcome::Unchanged { newest: publishing.head.newest, report: PushReport { stored_again, ..report(&snapshot) } });
     }
-    let store = &publishing.workspace().store;
-    let changes = changes_since(store, &snapshot, newest_root.as_ref())?;
+    let changes = match changes_since(&publishing.workspace().store, &snapshot, newest_root.as_ref()) {
+        // What cannot be read is no version to compare with.
+        Err(error) if error.is_damage() && options.rehash => changes_since(&publishing.workspace().store, &snapshot, None)?,
+        changes => changes?,
+    };
     let (version, root) = (publishing.next_number(), snapshot.tree.root);
     let body = RecordBody::Version(version_record(version, &snapshot, changes, options));
     let Published { raw_bytes: new_bytes, stored_bytes, .. } = publishing.commit(batch, body, host)?;
     snapshot.update_cache(publishing.workspace());
     let report = PushReport { changes, new_bytes, stored_bytes, ..report(&snapshot) };
     Ok(PushOutcome::Made { version, root, report })
+}
+
+/// Publishes what was put into the batch of a snapshot that equals the newest version: the store has lost it. Gives how many objects.
+fn store_again(
+    publishing: &mut Publishing<'_>,
+    batch: Batch,
+    snapshot: &Snapshot,
+    options: &PushOptions,
+    host: &dyn Host,
+) -> OpsResult<u64> {
+    let store = &publishing.workspace().store;
+    if !options.rehash {
+        // The stat cache alone has said that nothing changed.
+        store.tree(&snapshot.tree.root)?;
+    }
+    // Without `rehash` only what is not there was put, and another process may have put the same since.
+    if batch.objects() == 0 || !options.rehash && !store.lacks_any_of(&batch)? {
+        return Ok(0);
+    }
+    Ok(publishing.commit(batch, RecordBody::Collect, host)?.objects)
 }
 
 fn dry_run(workspace: &mut Workspace, options: &PushOptions, host: &dyn Host) -> OpsResult<PushOutcome> {

@@ -6,7 +6,7 @@ use super::{BackgroundResult, Host, OpsResult, Workspace, background_results};
 use crate::disk::LockMode;
 use crate::format::record::VersionNumber;
 use crate::patch::{FileChange, RenameDetection, file_changes};
-use crate::tree::diff;
+use crate::tree::{TreeSource, diff};
 use crate::version_log::VersionRow;
 
 /// How to look.
@@ -46,6 +46,10 @@ pub fn status(workspace: &mut Workspace, options: &StatusOptions, host: &dyn Hos
     let newest = workspace.newest()?;
     let mut changes = Vec::new();
     let newest_root = newest.as_ref().map(|row| row.record.root);
+    if let Some(root) = &newest_root {
+        // The stat cache alone may say that nothing changed, of a history that is gone.
+        workspace.store.tree(root)?;
+    }
     diff(&snapshot.trees(&workspace.store), newest_root.as_ref(), Some(&snapshot.tree.root), &mut |change| changes.push(change))?;
     let contents = super::diff::SideContents::none();
     Ok(Status {

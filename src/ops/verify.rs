@@ -1,16 +1,17 @@
 //! Reads the whole history and says, in versions and paths, what cannot be brought back; and repairs what can be made anew.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::workspace::{Workspace, decode, log_position};
+use super::records::{best_chain, readable};
+use super::workspace::{Workspace, log_position};
 use super::{Host, NotFetched, OpsError, OpsResult, Phase, Purged};
 use crate::disk::{Dir, Lock, LockMode, RootOf};
 use crate::format::record::{Record, VersionNumber};
 use crate::format::tree::{Node, Tree};
 use crate::id::{ObjectId, ObjectKind};
 use crate::path::RelPath;
-use crate::store::{CheckReport, Known, Position, Store};
+use crate::store::{CatchUp, CheckReport, Known, Position, Store};
 use crate::tree::TreeSource;
 use crate::version_log::{VersionLog, VersionRow};
 
@@ -47,7 +48,7 @@ pub struct VerifyOutcome {
     pub purged: Vec<DamagedPath>,
     /// Paths of versions whose contents are at a remote and have not been fetched.
     pub not_fetched: u64,
-    /// Places of the segments that are not as they were written. Without a damaged path these hold nothing that is needed.
+    /// Places of the segments that are not as they were written.
     pub store_damage: Vec<String>,
     /// What is wrong with the version log.
     pub log_damage: Option<String>,
@@ -56,7 +57,12 @@ pub struct VerifyOutcome {
 impl VerifyOutcome {
     /// Whether all is as it was written.
     pub fn is_ok(&self) -> bool {
-        self.damaged.is_empty() && self.store_damage.is_empty() && self.log_damage.is_none()
+        self.loses_nothing() && self.store_damage.is_empty()
+    }
+
+    /// Whether every version can be brought back: what is damaged, if anything, is needed by none.
+    pub fn loses_nothing(&self) -> bool {
+        self.damaged.is_empty() && self.log_damage.is_none()
     }
 }
 
@@ -115,8 +121,9 @@ pub fn repair(root: &Path, host: &dyn Host) -> OpsResult<RepairOutcome> {
     store.finish_collection()?;
     store.forget_index()?;
     let caught = store.catch_up(Known::Nothing)?;
-    let records = best_chain(decode(&caught.records), known_records(&store_dir));
-    let log = VersionLog::rebuild(&store_dir, store.tmp(), records.iter().cloned(), log_position(caught.end))?;
+    let records = best_chain(readable(&caught.records), known_records(&store_dir));
+    let end = write_again(&store, &records, &caught)?;
+    let log = VersionLog::rebuild(&store_dir, store.tmp(), records.iter().cloned(), log_position(end))?;
     forget_stat_cache(&local)?;
     let versions = live_versions(&log)?;
     let purged = Purged::in_log(&log, &store)?;
@@ -130,26 +137,19 @@ pub fn repair(root: &Path, host: &dyn Host) -> OpsResult<RepairOutcome> {
     })
 }
 
+/// Puts the entries that the segments have lost behind their end, so that the log can be made anew from them alone. Gives the end.
+fn write_again(store: &Store, records: &[Record], caught: &CatchUp) -> OpsResult<Position> {
+    let there: HashSet<&[u8]> = caught.records.iter().map(Vec::as_slice).collect();
+    let lost: Vec<Vec<u8>> = records.iter().map(Record::encode).filter(|record| !there.contains(&record[..])).collect();
+    if lost.is_empty() {
+        return Ok(caught.end);
+    }
+    Ok(store.publish_records(store.batch()?, &lost)?.end)
+}
+
 /// The entries that the former log still gives, as far as they are sound.
 fn known_records(store_dir: &Dir) -> Vec<Record> {
     VersionLog::open(store_dir).and_then(|log| log.records()).unwrap_or_default()
-}
-
-/// Records in their order without a gap, from both sources; each must name the one before it.
-fn best_chain(from_segments: Vec<Record>, from_log: Vec<Record>) -> Vec<Record> {
-    let mut by_sequence: BTreeMap<u64, Vec<Record>> = BTreeMap::new();
-    for record in from_segments.into_iter().chain(from_log) {
-        by_sequence.entry(record.sequence).or_default().push(record);
-    }
-    let mut previous = ObjectId::ZERO;
-    let mut chain: Vec<Record> = Vec::new();
-    while let Some(record) =
-        by_sequence.remove(&(chain.len() as u64 + 1)).and_then(|found| found.into_iter().find(|record| record.previous == previous))
-    {
-        previous = Record::id_of(&record.encode());
-        chain.push(record);
-    }
-    chain
 }
 
 pub(super) fn forget_stat_cache(local: &Dir) -> OpsResult<()> {
@@ -202,8 +202,7 @@ fn log_mismatch(workspace: &Workspace) -> Option<String> {
 /// Segments may be ahead: another process may be publishing right now, and every other command catches up.
 fn log_mismatch_now(workspace: &Workspace) -> Option<String> {
     let head = workspace.log.head().ok()?;
-    let caught = workspace.store.catch_up(Known::ReadOnly(Position::default())).ok()?;
-    let chain = best_chain(decode(&caught.records), Vec::new());
+    let chain = best_chain(readable(&workspace.store.records().ok()?), Vec::new());
     let at_head = chain.get((head.sequence as usize).wrapping_sub(1)).map_or(ObjectId::ZERO, |record| Record::id_of(&record.encode()));
     let (in_log, in_segments) = (head.sequence, chain.len());
     (at_head != head.id).then(|| format!("the log has {in_log} entries, the segments {in_segments} that continue each other"))
@@ -315,7 +314,9 @@ impl Survey<'_> {
 
     fn is_whole(&self, kind: ObjectKind, id: &ObjectId) -> OpsResult<bool> {
         match self.report {
-            Some(report) => Ok(report.whole.contains(&(kind, *id))),
+            Some(report) if report.whole.contains(&(kind, *id)) => Ok(true),
+            // A frame may have a wrong checksum, and yet some of what is in it be as it was.
+            Some(_) => Ok(self.store.seems_to_contain(id)? && self.store.contains(kind, id)?),
             None => Ok(self.store.seems_to_contain(id)?),
         }
     }

@@ -20,6 +20,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::garbage;
+use super::records::{decode, in_order};
 use super::settings::Settings;
 use super::{Host, Notice, OpsError, OpsResult};
 use crate::disk::{Dir, DiskError, Lock, LockMode, RootOf};
@@ -205,7 +206,7 @@ impl Workspace {
         }
         let all = self.store.catch_up(Known::ReadOnly(Position::default()))?;
         let mut log = VersionLog::in_memory()?;
-        log.append(&decode(&all.records), log_position(all.end))?;
+        log.append(&in_order(&all.records), log_position(all.end))?;
         self.log = log;
         Ok(())
     }
@@ -216,7 +217,11 @@ impl Workspace {
             host.notice(Notice::UnfinishedPushRemoved { bytes: caught.cut_bytes });
         }
         if !caught.records.is_empty() {
-            self.log.append(&decode(&caught.records), log_position(caught.end))?;
+            // A repair has put some behind later ones, and the log may have fallen back to before that.
+            let known = self.log.head()?.sequence;
+            let mut records = decode(&caught.records);
+            records.retain(|record| record.sequence > known);
+            self.log.append(&records, log_position(caught.end))?;
         }
         Ok(())
     }
@@ -373,18 +378,12 @@ fn rebuild_log(dir: &Dir, store: &Store, host: &dyn Host) -> OpsResult<VersionLo
         return Ok(log);
     }
     let caught = store.catch_up(Known::Nothing)?;
-    let log = VersionLog::rebuild(dir, store.tmp(), decode(&caught.records).into_iter(), log_position(caught.end))?;
+    let log = VersionLog::rebuild(dir, store.tmp(), in_order(&caught.records).into_iter(), log_position(caught.end))?;
     if !caught.records.is_empty() {
         host.notice(Notice::LogRebuilt);
     }
     Ok(log)
 }
-
-/// The records behind their bytes. One that is damaged ends the list: what follows it cannot be chained.
-pub(super) fn decode(records: &[Vec<u8>]) -> Vec<Record> {
-    records.iter().map_while(|bytes| Record::decode(bytes).ok()).collect()
-}
-
 /// Refuses a folder of another user: it may be a trap. The superuser may use any.
 pub(super) fn check_owner(dir: &Dir) -> OpsResult<()> {
     let user = rustix::process::geteuid();

@@ -150,6 +150,11 @@ impl Batch {
         Ok(self.lock().files.iter().try_for_each(TempFile::sync_data)?)
     }
 
+    /// Number of objects that were put into it.
+    pub fn objects(&self) -> u64 {
+        self.lock().objects
+    }
+
     fn lock(&self) -> MutexGuard<'_, BatchState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -177,6 +182,16 @@ impl Store {
     /// An empty batch. As long as it is there, no content leaves the store.
     pub fn batch(&self) -> StoreResult<Batch> {
         Ok(Batch::new(self.pin()?, self.tmp.clone()))
+    }
+
+    /// Whether a batch has an object that the store has not. Another process may have published the same.
+    pub fn lacks_any_of(&self, batch: &Batch) -> StoreResult<bool> {
+        for id in &*batch.claimed.lock().unwrap_or_else(PoisonError::into_inner) {
+            if !self.seems_to_contain(id)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Publishes a batch, closed by the record that gives it its meaning. Only for the holder of the publish lock, after

@@ -272,6 +272,29 @@ impl<'s> Reader<'s> {
         Ok(None)
     }
 
+    /// Whether an object, or its list, is somewhere in frames that are as they were written, down the chain of its deltas. What is readable
+    /// though a checksum is wrong can be lost with the index.
+    pub(super) fn stands_firm(&mut self, kind: ObjectKind, id: &ObjectId) -> bool {
+        let store = self.store;
+        store.candidates(id).into_iter().any(|location| self.is_firm(location) && self.verified_at(kind, id, location).is_ok())
+    }
+
+    /// Whether a frame and those below it are as they were written.
+    pub(super) fn is_firm(&mut self, location: Location) -> bool {
+        let mut next = Some(location);
+        for _ in 0..=DELTA_DEPTH_MAX {
+            let Some(location) = next else { return true };
+            if !self.store.is_as_written(location) {
+                return false;
+            }
+            match self.base_of(location) {
+                Ok(base) => next = base,
+                Err(_) => return false,
+            }
+        }
+        next.is_none()
+    }
+
     /// The chunk list of an object and where it is; `None` when it is stored whole or not at all.
     pub(super) fn chunk_list(&mut self, kind: ObjectKind, id: &ObjectId) -> StoreResult<Option<(Location, ChunkList)>> {
         let Some(location) = self.locate(kind, id)? else { return Ok(None) };
@@ -386,6 +409,12 @@ impl<'s> Reader<'s> {
 }
 
 impl Store {
+    /// Whether the frame at a location has the checksum that was written.
+    fn is_as_written(&self, location: Location) -> bool {
+        let map = self.segments.map(location.segment(), u64::from(location.offset())).ok().flatten();
+        map.and_then(|map| Some(Frame::parse_checked(map.get(location.offset() as usize..)?).is_ok())).unwrap_or(false)
+    }
+
     /// Does something with the frame at a location, whose checksum is not looked at.
     pub(super) fn with_frame<T>(&self, location: Location, work: impl FnOnce(Frame<'_>) -> StoreResult<T>) -> StoreResult<T> {
         let offset = u64::from(location.offset());

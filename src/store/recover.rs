@@ -105,6 +105,20 @@ impl Store {
         Ok(caught)
     }
 
+    /// All records that stand in whole frames, in the order of the frames.
+    pub fn records(&self) -> StoreResult<Vec<Vec<u8>>> {
+        let mut records = Vec::new();
+        self.steps(Position::default(), &mut |step| {
+            if let Step::Frame { frame, .. } = step
+                && frame.header.kind == ObjectKind::Record
+            {
+                records.extend(records_in(&frame));
+            }
+            Ok(())
+        })?;
+        Ok(records)
+    }
+
     /// Takes in what others have published since the index was read. `false` when it knows everything already. Nothing is
     /// written. Costs reading the tail of the index, and the segments only as far as nobody has indexed them yet.
     pub(super) fn follow(&self) -> StoreResult<bool> {
@@ -269,7 +283,14 @@ impl Found {
     fn take(&mut self, store: &Store, step: Step<'_>) -> StoreResult<()> {
         match step {
             Step::Broken { segment, offset } => {
-                self.ended |= self.strict && Position { segment, offset } >= self.log_end;
+                let position = Position { segment, offset };
+                if self.strict && position >= self.log_end {
+                    self.ended = true;
+                } else if position >= self.indexed {
+                    // Of a frame that is not as it was written some objects may still be: an index that lacked them would lose them. One
+                    // that is damaged gets the id of what it is now, which nobody asks for.
+                    self.open_entries.extend(store.entries_of(Location::new(segment, offset as u32, 0)).unwrap_or_default());
+                }
                 Ok(())
             }
             _ if self.ended => Ok(()),

@@ -78,7 +78,7 @@ impl<'s> Writer<'s> {
 
     /// Whether store or batch have this object already; if not, the caller has now undertaken to put it.
     fn is_known(&mut self, kind: ObjectKind, id: &ObjectId) -> StoreResult<bool> {
-        if self.store.seems_to_contain(id)? && self.reader.contains(kind, id)? {
+        if self.store.seems_to_contain(id)? && self.reader.contains(kind, id)? && (!self.mends || self.reader.stands_firm(kind, id)) {
             return Ok(true);
         }
         Ok(!self.batch.claim(id))
@@ -186,6 +186,9 @@ impl<'s> Writer<'s> {
 
     fn base(&mut self, kind: ObjectKind, id: &ObjectId) -> Option<DeltaBase> {
         let location = self.reader.locate(kind, id).ok()??;
+        if self.mends && !self.reader.is_firm(location) {
+            return None;
+        }
         let base = self.base_at(*id, location)?;
         // A wrong base would only show when the delta is read: never build on one that is not what it should be.
         (ObjectId::of(kind, &base.content) == base.id).then_some(base)

@@ -23,7 +23,12 @@ pub fn verify(session: &Session, args: &VerifyArgs) -> Outcome {
     let outcome = ops::verify(&mut session.open()?, &VerifyOptions { quick: args.quick }, session.host())?;
     let elapsed = session.elapsed();
     session.answer(|| json::verify::verify(&outcome, elapsed), |page| render::verify::put(page, &outcome, args.quick, elapsed))?;
-    Ok(Exit::damage_if(!outcome.is_ok()))
+    if !outcome.is_ok() {
+        session
+            .tell_in_words([session
+                .named("hint: `{lua} push --rehash` stores again what the workspace still has, `{lua} repair` what only the log knows")]);
+    }
+    Ok(Exit::damage_if(!outcome.loses_nothing()))
 }
 
 /// Does not open the workspace first: that may be what does not work.

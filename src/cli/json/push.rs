@@ -32,6 +32,8 @@ pub struct Push<'a> {
     bytes: u64,
     new_bytes: u64,
     stored_bytes: u64,
+    /// Objects of the newest version that the history had lost, and has again.
+    stored_again: u64,
     /// What would be recorded; only in a dry run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     changes: Vec<JsonChange>,
@@ -105,7 +107,7 @@ pub fn push<'a>(
         PushOutcome::Made { version, report, .. } | PushOutcome::WouldMake { version, report } => (Some(*version), true, report),
         PushOutcome::Unchanged { newest, report } => (*newest, false, report),
     };
-    let PushReport { changes, files, bytes, new_bytes, stored_bytes, .. } = report;
+    let PushReport { changes, files, bytes, new_bytes, stored_bytes, stored_again, .. } = report;
     Answer::new(Push {
         version: version.map(|version| version.0),
         changed,
@@ -119,6 +121,7 @@ pub fn push<'a>(
         bytes: *bytes,
         new_bytes: *new_bytes,
         stored_bytes: *stored_bytes,
+        stored_again: *stored_again,
         changes: report.changed_paths.iter().map(JsonChange::from).collect(),
         left_out: LeftOut::new(report),
         secrets: report.secrets.iter().map(|secret| Secret { path: (&secret.path).into(), rule: secret.rule }).collect(),
@@ -143,6 +146,8 @@ struct LeftOutPath<'a> {
     #[serde(flatten)]
     path: JsonPath,
     reason: &'a str,
+    /// Whether it is in the version all the same, as an uncertain read.
+    recorded: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -157,8 +162,9 @@ impl<'a> LeftOut<'a> {
     /// Paths that could not be recorded, paths that were recorded as an uncertain read, and what rules left out.
     pub fn new(report: &'a PushReport) -> Self {
         let PushReport { by_rules: rules, skipped, skipped_total, unstable, .. } = report;
-        let skipped_paths = skipped.iter().map(|skipped| LeftOutPath { path: skipped.path[..].into(), reason: &skipped.reason });
-        let unstable_paths = unstable.iter().map(|path| LeftOutPath { path: path.into(), reason: UNSTABLE });
+        let skipped_paths =
+            skipped.iter().map(|skipped| LeftOutPath { path: skipped.path[..].into(), reason: &skipped.reason, recorded: false });
+        let unstable_paths = unstable.iter().map(|path| LeftOutPath { path: path.into(), reason: UNSTABLE, recorded: true });
         let rule = |LeftOutByRule { rule, files, bytes, directories, .. }: &'a LeftOutByRule| Rule {
             rule,
             files: *files,
@@ -204,7 +210,7 @@ mod tests {
         let expected = concat!(
             r#"{"format":1,"version":5,"changed":true,"dry_run":false,"initialized":true,"tree":null,"#,
             r#""added":3,"changed_files":2,"removed":1,"files":9,"bytes":8,"new_bytes":7,"stored_bytes":6,"#,
-            r#""left_out":[{"path":"s","reason":"a socket"}],"left_out_total":1,"#,
+            r#""stored_again":0,"left_out":[{"path":"s","reason":"a socket","recorded":false}],"left_out_total":1,"#,
             r#""rules":[{"rule":"built in","files":1,"bytes":2,"directories":3}],"elapsed_ms":1}"#
         );
         assert_eq!(text(&push(&outcome, None, None, None, circumstances)), expected);

@@ -19,6 +19,9 @@ pub fn line(notice: &Notice) -> String {
         Notice::RollbackDropped { what } => {
             format!("{}: it was interrupted and has been undone; the workspace is as it was before", escape::text(what))
         }
+        Notice::NewestDamaged { why } => {
+            format!("the newest version is damaged ({}); what the workspace still has is stored again", escape::text(why))
+        }
         Notice::ConflictCopy { path } => {
             format!("somebody wrote to the workspace meanwhile; their bytes are in {}", escape::path(path.as_bytes()))
         }

@@ -21,6 +21,10 @@ pub fn put(page: &mut Page, outcome: &PushOutcome, elapsed: Duration) {
         PushOutcome::WouldMake { version, report } => put_would_make(page, *version, report),
         PushOutcome::Unchanged { newest: Some(newest), report } => {
             page.line(format_args!("nothing changed since {newest} ({}, {took}); no version was made", whole(report)));
+            if report.stored_again > 0 {
+                let objects = counted(report.stored_again, "object");
+                page.line(format_args!("{objects} of it had been damaged or lost, and are stored again"));
+            }
         }
         PushOutcome::Unchanged { newest: None, .. } => page.line("there is nothing to record; no version was made"),
     }

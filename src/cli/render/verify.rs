@@ -33,7 +33,11 @@ pub fn put(page: &mut Page, outcome: &VerifyOutcome, quick: bool, elapsed: Durat
     } else {
         format!("{versions} checked: {} whole, {} read, {took}", counted(outcome.objects, "object"), readable_size(outcome.bytes))
     };
-    let verdict = if outcome.is_ok() { page.paint(ADDED, "all is whole") } else { page.paint(REMOVED, "damage was found") };
+    let verdict = match (outcome.is_ok(), outcome.loses_nothing()) {
+        (true, _) => page.paint(ADDED, "all is whole"),
+        (false, true) => page.paint(ADDED, "all versions are whole, though not every byte of the store is as it was written"),
+        (false, false) => page.paint(REMOVED, "damage was found"),
+    };
     page.line(format_args!("{verdict}; {checked}"));
 }
 
@@ -44,13 +48,14 @@ pub fn put_repair(page: &mut Page, outcome: &RepairOutcome, elapsed: Duration) {
         (counted(outcome.versions, "version"), counted(outcome.records, "log record"), counted(outcome.objects, "object"));
     page.line(format_args!("made anew: {versions}, {records}, {objects}, {}", duration(elapsed)));
     if let Some(aside) = &outcome.kept_aside {
-        page.line(format_args!("the former log is in {}", escape::os_path(aside)));
+        page.line(format_args!("what was the log before is kept as {}", escape::os_path(aside)));
     }
 }
 
 fn put_damaged(page: &mut Page, damaged: &[DamagedPath]) {
     for DamagedPath { versions, path, what } in damaged {
-        put_damage(page, &format!("{} in {}: {}", change::path_alone(path), ranges(versions), escape::text(what)));
+        let path = if path.is_root() { "everything".to_owned() } else { change::path_alone(path).to_string() };
+        put_damage(page, &format!("{path} in {}: {}", ranges(versions), escape::text(what)));
     }
 }
 
