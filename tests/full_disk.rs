@@ -243,3 +243,19 @@ fn a_limit_on_memory() {
         check_aftermath(scenario, expected, sandbox, answer, &run.to_string())
     });
 }
+
+#[test]
+fn a_push_that_does_not_fit_gives_its_room_back_at_once() {
+    let sandbox = Sandbox::new();
+    sandbox.write("file", "x");
+    sandbox.json(&["push"]);
+    let segment = sandbox.store().join("objects/000001.seg");
+    let before = fs::metadata(&segment).unwrap().len();
+    sandbox.write("large", common::random::Random::new(1).bytes(900_000));
+    // The log's own files stay smaller than that.
+    let run = sandbox.run(sandbox.command_of("prlimit".as_ref(), &["--fsize=600000", LUA, "push"]));
+    assert_eq!(run.code, exit::NO_SPACE, "{run}");
+    assert_eq!(fs::metadata(&segment).unwrap().len(), before);
+    let next = sandbox.lua(&["push"]).expect(exit::OK);
+    assert!(!next.stderr.contains("interrupted"), "{next}");
+}

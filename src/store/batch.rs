@@ -266,7 +266,12 @@ impl Store {
             self.segments.publish(file, segment)?;
         } else {
             let file = self.segments.file(segment, true)?;
-            file.write_at(&bytes, start)?;
+            if let Err(error) = file.write_at(&bytes, start) {
+                // What was written counts for nothing, and whoever else needs the room has it at once. If this fails too, the next command
+                // cuts it off.
+                let _ = if error.is_full() { file.truncate(start) } else { Ok(()) };
+                return Err(error.into());
+            }
             if when == When::Now {
                 file.sync_data()?;
             }
