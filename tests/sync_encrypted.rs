@@ -326,7 +326,7 @@ fn what_is_encrypted_is_said_and_never_guessed() {
     let (far, one) = (Far::new(), Sandbox::new());
     one.lua(&["init"]).expect(exit::OK);
     // Without a server nobody could be asked; nothing is reached before that.
-    assert_eq!(code_of(&one.lua_json(&["remote", "add", &far.url(), "--encrypt"])), "remote_key_needed");
+    assert_eq!(code_of(&one.lua_json(&["remote", "add", &far.url(), "--encrypt"])), "no_passphrase");
     one.lua(&["remote", "add", &far.url(), "--encrypt", "--no-encrypt"]).expect(exit::USAGE);
     assert!(!far.path().join("format").exists(), "nothing was begun");
     let words = one.lua(&["remote", "add", &far.url()]).expect(exit::OK);

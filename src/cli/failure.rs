@@ -235,7 +235,7 @@ const CANCELLED: Verdict = says(Exit::Interrupted, "cancelled", "");
 const NOT_EMPTY: Verdict = says(Exit::Failed, "not_empty", "name a folder that is empty or does not exist yet");
 const VERIFY: &str =
     "`{lua} verify` says which versions and paths are affected; `{lua} push --rehash` stores again what the workspace still has";
-const VERIFY_REMOTE: &str = "what is here is as it was; `{lua} verify --remote --read-data` says what is wrong there";
+const VERIFY_REMOTE: &str = "what is here is as it was; `{lua} verify --remote --read-data` says what is wrong there, and a machine that has everything can share it at a new place";
 const REPAIR: &str = "`{lua} repair` makes it anew from the recorded data";
 const AGAIN: &str = "run it again";
 
@@ -266,7 +266,11 @@ fn of_remote(error: &RemoteError) -> Verdict {
             "remote_denied",
             "credentials come from AWS_*, GOOGLE_*, AZURE_* in the environment, ~/.aws, and gcloud's and az's own files",
         ),
-        RemoteError::Empty => says(Failed, "remote_empty", "`{lua} remote add` begins a history there"),
+        RemoteError::Empty => says(Failed, "remote_empty", "is the address right? `{lua} remote add` begins a history there"),
+        RemoteError::Away => says(Failed, "remote_away", "nothing was lost; run it again when it is back"),
+        RemoteError::NoPassphrase { .. } => {
+            says(Usage, "no_passphrase", "set LUA_REMOTE_PASSPHRASE, or name a --key-file that is not empty")
+        }
         RemoteError::OtherRepository { .. } => {
             says(Failed, "remote_other", "`{lua} remote remove NAME` and `add` it again if that is meant")
         }

@@ -161,7 +161,7 @@ pub enum OpsError {
         seen: u64,
     },
     /// Bytes of the workspace that no version could hold stand in the way of changing it.
-    #[error("{total} paths cannot be recorded, so the workspace is not changed: {}", paths.join(", "))]
+    #[error("{} cannot be recorded, so the workspace is not changed: {}", count(*total, "path"), paths.join(", "))]
     Unrecordable {
         /// The first of the paths, each with its reason.
         paths: Vec<String>,
@@ -169,7 +169,7 @@ pub enum OpsError {
         total: u64,
     },
     /// Something that no version holds stands where the checkout has to put something.
-    #[error("{total} paths stand in the way: {}", paths.join("; "))]
+    #[error("{} in the way: {}", count(*total, "path"), paths.join("; "))]
     InTheWay {
         /// What stands in the way of what.
         paths: Vec<String>,
@@ -305,7 +305,7 @@ pub enum OpsError {
         newest: VersionNumber,
     },
     /// An import came to its end before all commits were versions. Those that were made stay.
-    #[error("the import stopped after {versions} versions, which are whole and stay: {source}")]
+    #[error("the import stopped after {}, all whole, which stay: {source}", count(*versions, "version"))]
     ImportStopped {
         /// How many were made.
         versions: u64,
@@ -360,7 +360,7 @@ pub enum OpsError {
         what: String,
     },
     /// A content to be purged would only be recorded again.
-    #[error("what is to be purged is still there, at {total} paths: {}", paths.join(", "))]
+    #[error("what is to be purged is still there, at {}: {}", count(*total, "path"), paths.join(", "))]
     StillThere {
         /// The first of the places.
         paths: Vec<String>,
@@ -408,7 +408,7 @@ pub enum OpsError {
         other: String,
     },
     /// Workspace and remote have versions, and none in common.
-    #[error("the remote has {theirs} versions and this workspace {ours}, and they have none in common")]
+    #[error("the remote has {} and this workspace {ours}, and they have none in common", count(*theirs, "version"))]
     Unrelated {
         /// Versions of the remote.
         theirs: u64,
@@ -489,4 +489,9 @@ impl OpsError {
     pub(crate) fn bad_path(path: &[u8], error: &PathError) -> Self {
         Self::BadPath { path: String::from_utf8_lossy(path).into_owned(), why: error.to_string() }
     }
+}
+
+/// So many of something, in words.
+fn count(number: u64, one: &str) -> String {
+    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
 }

@@ -92,6 +92,15 @@ pub enum RemoteError {
     /// Two could create the same key: with this storage the work of one machine would overwrite that of another.
     #[error("the storage creates what is there already, so two machines would overwrite each other's versions")]
     IgnoresConditions,
+    /// A place that had a history has nothing at all.
+    #[error("nothing is where the history was; is it mounted, and the address still right?")]
+    Away,
+    /// A history that begins there is to be encrypted, and there is no passphrase.
+    #[error("the history at {url} is to be encrypted, and no passphrase was given; nothing was done")]
+    NoPassphrase {
+        /// Where it would be.
+        url: String,
+    },
     /// What lies there is encrypted, and nothing here opens it.
     #[error("{url} is encrypted, and this machine has no key for it")]
     KeyNeeded {

@@ -116,7 +116,32 @@ impl Remote {
             return self.check_format();
         }
         let found = self.bucket.get(&key_of(seen.number), REMOTE_ENTRY_BYTES_MAX)?.map(|bytes| RemoteEntry::id_of(&bytes));
-        if found == Some(seen.id) { Ok(()) } else { Err(RemoteError::Rewritten { number: seen.number, seen: seen.id, found }) }
+        match found {
+            Some(found) if found == seen.id => Ok(()),
+            None if self.is_empty()? => Err(RemoteError::Away),
+            found => Err(RemoteError::Rewritten { number: seen.number, seen: seen.id, found }),
+        }
+    }
+
+    /// Whether nothing of a history is there at all.
+    fn is_empty(&self) -> RemoteResult<bool> {
+        Ok(self.bucket.get(FORMAT, FORMAT_BYTES_MAX)?.is_none() && !Self::has_log(&*self.bucket)?)
+    }
+
+    /// Whether a bucket has entries of a log.
+    pub fn has_log(bucket: &dyn Bucket) -> RemoteResult<bool> {
+        Ok(!bucket.stored("log/")?.is_empty())
+    }
+
+    /// Checks that what every new machine reads first is there and says what it said. One request.
+    ///
+    /// # Errors
+    /// [`RemoteError::Missing`], [`RemoteError::Damaged`], [`RemoteError::OtherRepository`].
+    pub fn check_identity(&self) -> RemoteResult<()> {
+        self.check_format().map_err(|error| match error {
+            RemoteError::Empty => RemoteError::Missing { key: FORMAT.to_owned() },
+            error => error,
+        })
     }
 
     fn check_format(&self) -> RemoteResult<()> {

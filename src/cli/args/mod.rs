@@ -48,7 +48,7 @@ Exit codes:
   0    done
   1    failed; a message says why
   2    wrong usage, or a confirmation is missing; nothing was done
-  3    done, but something was left out; it is listed
+  3    done, but something was left out, or recorded and not shared; it is listed
   4    the history is damaged; what is affected is listed
   5    not in a workspace
   6    no such version

@@ -163,7 +163,7 @@ pub struct SyncArgs {
     /// Say what would be sent and received and change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// Ask nothing, and join the histories even if they have nothing in common
+    /// With --pull, ask nothing; without it, join the histories even if they have nothing in common
     #[arg(long)]
     pub force: bool,
     #[command(flatten)]
@@ -185,7 +185,7 @@ pub struct PullArgs {
     /// The version; else the active one
     #[arg(long, value_name = "N", value_parser = parse_revision)]
     pub version: Option<Revision>,
-    /// Ask nothing, and join the histories even if they have nothing in common
+    /// Ask nothing
     #[arg(long)]
     pub force: bool,
     #[command(flatten)]

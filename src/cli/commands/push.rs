@@ -7,7 +7,7 @@ use lua_store::ops::{self, CheckOptions, InitOptions, OpsError, PushOptions, Pus
 use super::{gc, sync};
 use crate::cli::args::PushArgs;
 use crate::cli::exit::Exit;
-use crate::cli::failure::{Failure, Outcome};
+use crate::cli::failure::{self, Failure, Outcome};
 use crate::cli::json::push::Circumstances;
 use crate::cli::session::Session;
 use crate::cli::{environment, json, output, render};
@@ -39,12 +39,20 @@ pub fn push(session: &Session, args: PushArgs) -> Outcome {
     let synced = syncs.then(|| sync::after_push(session, &mut workspace, limit));
     let in_json = synced.as_ref().map(json::push::PushSync::new);
     session.answer_in_json(|| json::push::push(&outcome, check.as_ref(), budget.as_ref(), in_json, circumstances))?;
-    if let Some(Err(failure)) = synced {
-        return if session.is_json() { Ok(crate::cli::failure::verdict(&failure).exit) } else { Err(failure) };
+    if let Some(Err(failure)) = &synced {
+        return Ok(not_shared(session, failure));
     }
     let is_checked = check.is_none_or(|check| check.passed());
     let is_complete = report.is_complete() && budget.is_none_or(|budget| budget.is_kept());
     Ok(if is_checked { Exit::left_out_if(!is_complete) } else { Exit::CheckFailed })
+}
+
+/// Says that the version is recorded, but was not shared. Damage of the remote, and having been stopped, count for more than that.
+fn not_shared(session: &Session, failure: &Failure) -> Exit {
+    let verdict = failure::verdict(failure);
+    session.tell_in_words([format!("recorded here, but not shared: {}", render::escape::text(&failure.to_string()))]);
+    session.tell_in_words((!verdict.hint.is_empty()).then(|| session.named(&format!("hint: {}", verdict.hint))));
+    if matches!(verdict.exit, Exit::Damage | Exit::Interrupted) { verdict.exit } else { Exit::LeftOut }
 }
 
 /// Checks the version that the workspace is as it is; `None` when there is none because there was nothing to record.

@@ -125,6 +125,9 @@ fn answer(session: &Session, outcome: &SyncOutcome, brought: Option<&ops::BringO
     let elapsed = session.elapsed();
     session.answer(|| json::sync::sync(outcome, brought, elapsed), |page| render::sync::put(page, outcome, brought, elapsed))?;
     session.tell_in_words(render::sync::lines(outcome, brought));
+    if brought.is_none() {
+        session.tell_in_words(render::sync::untouched(outcome).map(|line| session.named(&line)));
+    }
     let is_exact = brought.is_none_or(|brought| brought.done.is_exact());
     Ok(Exit::left_out_if(!is_exact || !outcome.left_out.is_empty()))
 }
@@ -138,13 +141,16 @@ fn drift(session: &Session, args: &SyncArgs) -> Outcome {
 }
 
 pub fn pull(session: &Session, args: PullArgs) -> Outcome {
-    prompt::require_somebody_to_ask(session, args.force)?;
     let mut workspace = session.open()?;
+    if ops::remote_list(&workspace)?.is_empty() {
+        return Err(OpsError::NoRemote.into());
+    }
+    prompt::require_somebody_to_ask(session, args.force)?;
     if !args.force {
         prompt::confirm("Receive versions and bring one into the workspace, with what is unsaved recorded first?")?;
     }
-    let PullArgs { version, force, with: RemoteUseArgs { remote, limit }, by } = args;
-    let options = PullOptions { remote, version, by: environment::author(by), join: force };
+    let PullArgs { version, with: RemoteUseArgs { remote, limit }, by, .. } = args;
+    let options = PullOptions { remote, version, by: environment::author(by) };
     let (outcome, brought) =
         remote_key::with_key(session, access_at(limit), |access| ops::pull(&mut workspace, &options, access, session.host()))?;
     answer(session, &outcome, brought.as_ref())
@@ -155,7 +161,8 @@ pub fn fetch(session: &Session, args: FetchArgs) -> Outcome {
     let options = SyncOptions { remote: args.with.remote, direction: SyncDirection::Fetch, join: false };
     let sync = |access: &RemoteAccess| ops::sync(&mut workspace, &options, access, session.host());
     let mut outcome = remote_key::with_key(session, access_at(args.with.limit), sync)?;
-    let numbers = args.versions.iter().map(|revision| workspace.resolve(revision)).collect::<Result<_, _>>()?;
+    let number_of = |revision| workspace.resolve(revision).and_then(|number| workspace.usable_version(number).map(|_| number));
+    let numbers = args.versions.iter().map(number_of).collect::<Result<_, _>>()?;
     let what = if args.all { FetchWhat::All } else { FetchWhat::Versions(numbers, Vec::new()) };
     let fetch = |access: &RemoteAccess| ops::fetch_contents(&mut workspace, &what, access, session.host());
     let fetched = remote_key::with_key(session, access_at(args.with.limit), fetch)?;
@@ -220,5 +227,6 @@ pub fn after_push(session: &Session, workspace: &mut Workspace, limit: Option<u6
     let outcome = remote_key::with_key(session, access_at(limit), sync)?;
     session.answer_in_words(|page| render::sync::put(page, &outcome, None, session.elapsed()))?;
     session.tell_in_words(render::sync::lines(&outcome, None));
+    session.tell_in_words(render::sync::untouched(&outcome).map(|line| session.named(&line)));
     Ok(outcome)
 }

@@ -19,7 +19,7 @@ pub fn put(page: &mut Page, outcome: &RestoreOutcome, folder: Option<&Path>, ela
     let (version, place) = (outcome.version, place(folder));
     let (files, size, took) = (counted(outcome.done.written, "file"), readable_size(outcome.done.bytes), duration(elapsed));
     match (folder, outcome.appended) {
-        (None, None) => page.line(format_args!("the workspace has all of that as {version} has it already; nothing was changed")),
+        (None, None) => page.line(format_args!("nothing was changed: the workspace already has all of that as {version} has it")),
         (_, None) => page.line(format_args!("{files} of {version} written to {place} ({size}), {took}")),
         (_, Some(appended)) => {
             let appended = page.paint(STRONG, appended);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use lua_store::format::record::VersionNumber;
 use lua_store::ops::{AddOutcome, BackgroundResult, BringOutcome, Drift, FetchOutcome, KeyChange, RemoteReport, RemoteRow, SyncOutcome};
 use lua_store::patch::readable_size;
 
@@ -113,6 +114,15 @@ pub fn put(page: &mut Page, outcome: &SyncOutcome, brought: Option<&BringOutcome
     let version = page.paint(STRONG, brought.version);
     let (written, removed) = (counted(brought.done.written, "file"), counted(brought.done.removed, "path"));
     page.line(format_args!("the workspace is {version}; {written} written ({}), {removed} removed", readable_size(brought.done.bytes)));
+}
+
+/// That what others did is not in the files, of which the next push makes a version; `{lua}` stands for the program's name.
+pub fn untouched(outcome: &SyncOutcome) -> Option<String> {
+    let newest = outcome.newest.filter(|_| outcome.received > 0)?;
+    let theirs = VersionNumber(newest.0.saturating_sub(outcome.sent));
+    Some(format!(
+        "the files here are as they were, without what came: `{{lua}} diff {theirs}` compares, `{{lua}} pull --version {theirs}` brings it"
+    ))
 }
 
 /// One line for contents that had to be fetched first.

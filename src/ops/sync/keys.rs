@@ -76,7 +76,7 @@ pub(super) fn new_key(access: &RemoteAccess, url: &str, format: RemoteFormat, bu
     match &access.secret {
         Some(RemoteSecret::Passphrase(passphrase)) if !passphrase.is_empty() => Ok(key_below(bucket, format, passphrase)?),
         Some(RemoteSecret::Master(_)) => Err(RemoteError::Empty.into()),
-        _ => Err(RemoteError::KeyNeeded { url: url.to_owned() }.into()),
+        _ => Err(RemoteError::NoPassphrase { url: url.to_owned() }.into()),
     }
 }
 

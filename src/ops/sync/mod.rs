@@ -290,8 +290,6 @@ pub struct PullOptions {
     pub version: Option<super::Revision>,
     /// Who does it.
     pub by: String,
-    /// Join two histories that have nothing in common.
-    pub join: bool,
 }
 
 /// Fetches what the remote has, and brings a version into the workspace without making another one. What is unsaved is recorded first.
@@ -305,7 +303,7 @@ pub fn pull(
     access: &RemoteAccess,
     host: &dyn Host,
 ) -> OpsResult<(SyncOutcome, Option<BringOutcome>)> {
-    let how = SyncOptions { remote: options.remote.clone(), direction: SyncDirection::Fetch, join: options.join };
+    let how = SyncOptions { remote: options.remote.clone(), direction: SyncDirection::Fetch, join: false };
     let outcome = sync(workspace, &how, access, host)?;
     let target = match &options.version {
         Some(revision) => Some(workspace.resolve(revision)?),
@@ -346,6 +344,8 @@ pub fn restore_sources(
     (by, access): (&str, &RemoteAccess),
     host: &dyn Host,
 ) -> OpsResult<(InitOutcome, SyncOutcome, Option<BringOutcome>)> {
+    // Before anything is made here: the address may be mistyped.
+    remotes::require_history(root, url, access)?;
     let made = super::init(root, init, host)?;
     let mut workspace = Workspace::open(&made.root, host)?;
     let add = AddOptions { name: DEFAULT_NAME.to_owned(), url: url.to_owned(), must_exist: true, ..AddOptions::default() };

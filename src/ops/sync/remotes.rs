@@ -1,5 +1,7 @@
 //! Adding, listing, forgetting and checking remotes.
 
+use std::path::Path;
+
 use super::absent::Absent;
 use super::agreement::{RemoteAccess, agree};
 use super::open::{Open, RemoteRow, row};
@@ -93,6 +95,10 @@ fn joined_or_begun(
             other => other?,
         }
     }
+    if there.is_none() && Remote::has_log(bucket)? {
+        // What says which history it is was lost. Another one in its place would never fit the log.
+        return Err(RemoteError::Missing { key: "format".to_owned() }.into());
+    }
     let (there, own) = match there {
         Some(there) => (there, None),
         None if encrypts => {
@@ -107,6 +113,15 @@ fn joined_or_begun(
         (None, _) if encrypts => Err(RemoteError::NotEncrypted.into()),
         (None, _) => Ok((there, None, false)),
     }
+}
+
+/// Refuses a place without a history.
+///
+/// # Errors
+/// [`RemoteError::Empty`].
+pub(super) fn require_history(root: &Path, url: &str, access: &RemoteAccess) -> OpsResult<()> {
+    let bucket = Address::parse(url, root)?.open(&access.environment, false)?;
+    Ok(Remote::look(&*bucket)?.map(drop).ok_or(RemoteError::Empty)?)
 }
 
 /// The address as it would be kept.
@@ -149,6 +164,7 @@ pub fn remote_check(workspace: &Workspace, name: Option<&str>, access: &RemoteAc
     let open = Open::known(&remotes, name, access)?;
     let mut seen = seen_of(&open.state, &remotes, &open.name)?;
     open.remote.check_seen(&seen)?;
+    open.remote.check_identity()?;
     let mut new_entries = 0;
     loop {
         let found = open.remote.behind(&seen, REMOTE_ROUND_ENTRIES)?;

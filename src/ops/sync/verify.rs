@@ -61,6 +61,7 @@ pub fn remote_verify(
     let seen = seen_of(&open.state, &remotes, &open.name)?;
     open.remote.check_seen(&seen)?;
     let mut checking = Checking::begin(&open.remote, host)?;
+    checking.check_identity()?;
     checking.check_log(&seen)?;
     checking.check_packs(options.read_data)?;
     if options.read_data {
@@ -90,6 +91,14 @@ impl<'a> Checking<'a> {
         let none = Vec::new;
         let (packs, catalogs, bundles) = (none(), none(), none());
         Ok(Self { remote, host, stored, packs, catalogs, bundles, ids: HashSet::new(), outcome: RemoteVerifyOutcome::default() })
+    }
+
+    /// Whether a new machine can find out what lies there.
+    fn check_identity(&mut self) -> OpsResult<()> {
+        if let Err(error) = self.remote.check_identity() {
+            self.problem(error)?;
+        }
+        Ok(())
     }
 
     /// Reads every entry itself, whatever summaries say, and what counts of what they name.
