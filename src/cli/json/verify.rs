@@ -37,7 +37,7 @@ struct Damaged<'a> {
 /// The answer of `verify`.
 pub fn verify(outcome: &VerifyOutcome, elapsed: Duration) -> Answer<Verify<'_>> {
     Answer::new(Verify {
-        ok: outcome.is_ok(),
+        ok: outcome.loses_nothing(),
         versions: outcome.versions,
         objects: outcome.objects,
         bytes: outcome.bytes,

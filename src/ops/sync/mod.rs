@@ -344,12 +344,12 @@ pub fn restore_sources(
     (by, access): (&str, &RemoteAccess),
     host: &dyn Host,
 ) -> OpsResult<(InitOutcome, SyncOutcome, Option<BringOutcome>)> {
+    let add = AddOptions { name: DEFAULT_NAME.to_owned(), url: url.to_owned(), must_exist: true, ..AddOptions::default() };
     // Before anything is made here: the address may be mistyped.
-    remotes::require_history(root, url, access)?;
+    let place = remotes::reach(root, &add, access)?;
     let made = super::init(root, init, host)?;
     let mut workspace = Workspace::open(&made.root, host)?;
-    let add = AddOptions { name: DEFAULT_NAME.to_owned(), url: url.to_owned(), must_exist: true, ..AddOptions::default() };
-    match remote_add(&workspace, &add, access, host) {
+    match remotes::add_reached(&workspace, &add, place, access, host) {
         Err(OpsError::RemoteExists { url, .. }) if url == remotes::kept_url(&workspace, &add)? => {}
         other => drop(other?),
     }

@@ -57,12 +57,54 @@ pub struct RemoteReport {
 /// Durable on return.
 pub fn remote_add(workspace: &Workspace, options: &AddOptions, access: &RemoteAccess, host: &dyn Host) -> OpsResult<AddOutcome> {
     let remotes = Remotes::lock(workspace, host)?;
-    if let Some(state) = remotes.find(&options.name)? {
-        return Err(OpsError::RemoteExists { name: options.name.clone(), url: state.url });
-    }
-    let address = Address::parse(&options.url, workspace.root())?;
+    refuse_known(&remotes, options)?;
+    put(&remotes, options, reach(workspace.root(), options, access)?, access)
+}
+
+/// A place that was reached, with the history there.
+pub(super) struct Place {
+    address: Address,
+    format: RemoteFormat,
+    /// The key of an encrypted one.
+    key: Option<MasterKey>,
+    /// Whether it was begun just now.
+    is_new: bool,
+}
+
+/// Looks for the history at a place, which a workspace at `root` is to share.
+pub(super) fn reach(root: &Path, options: &AddOptions, access: &RemoteAccess) -> OpsResult<Place> {
+    let address = Address::parse(&options.url, root)?;
     let bucket = address.open(&access.environment, !options.must_exist)?;
     let (format, key, is_new) = joined_or_begun(&*bucket, &address, options, access)?;
+    Ok(Place { address, format, key, is_new })
+}
+
+/// Adds a place that was reached before the workspace was made.
+///
+/// # Errors
+/// [`OpsError::RemoteExists`].
+pub(super) fn add_reached(
+    workspace: &Workspace,
+    options: &AddOptions,
+    place: Place,
+    access: &RemoteAccess,
+    host: &dyn Host,
+) -> OpsResult<AddOutcome> {
+    let remotes = Remotes::lock(workspace, host)?;
+    refuse_known(&remotes, options)?;
+    put(&remotes, options, place, access)
+}
+
+fn refuse_known(remotes: &Remotes, options: &AddOptions) -> OpsResult<()> {
+    match remotes.find(&options.name)? {
+        Some(state) => Err(OpsError::RemoteExists { name: options.name.clone(), url: state.url }),
+        None => Ok(()),
+    }
+}
+
+/// Notes a remote, and keeps its key on this machine.
+fn put(remotes: &Remotes, options: &AddOptions, place: Place, access: &RemoteAccess) -> OpsResult<AddOutcome> {
+    let Place { address, format, key, is_new } = place;
     let state = RemoteState::new(address.as_str(), format.repository.to_string(), options.single_writer, key.is_some());
     if let Some(key) = &key {
         keys::keep(access, format.repository, key)?;
@@ -113,15 +155,6 @@ fn joined_or_begun(
         (None, _) if encrypts => Err(RemoteError::NotEncrypted.into()),
         (None, _) => Ok((there, None, false)),
     }
-}
-
-/// Refuses a place without a history.
-///
-/// # Errors
-/// [`RemoteError::Empty`].
-pub(super) fn require_history(root: &Path, url: &str, access: &RemoteAccess) -> OpsResult<()> {
-    let bucket = Address::parse(url, root)?.open(&access.environment, false)?;
-    Ok(Remote::look(&*bucket)?.map(drop).ok_or(RemoteError::Empty)?)
 }
 
 /// The address as it would be kept.
