@@ -3,6 +3,7 @@
 mod common;
 
 use std::fs;
+use std::path::PathBuf;
 
 use common::contract::exit;
 use common::far::Far;
@@ -125,4 +126,30 @@ fn a_mistyped_address_leaves_nothing_behind() {
     let refused = sandbox.lua(&["init", "--restore-sources", "--remote", &nowhere]).expect(exit::ERROR);
     assert!(refused.stderr.contains("address"), "{refused}");
     assert!(!sandbox.store().exists() && !sandbox.outside("mistyped").exists());
+}
+
+#[test]
+fn a_check_of_a_remote_goes_on_behind_what_is_damaged() {
+    let far = Far::new();
+    let sandbox = shared(&far);
+    sandbox.write("file", "version 3\n");
+    sandbox.lua(&["push", "--sync"]).expect(exit::OK);
+    let pack = far.objects().into_iter().find(|path| path.starts_with(far.path().join("packs"))).unwrap();
+    let problems = |damaged: &[PathBuf]| {
+        let before: Vec<Vec<u8>> = damaged.iter().map(|path| fs::read(path).unwrap()).collect();
+        for (path, bytes) in damaged.iter().zip(&before) {
+            let mut bytes = bytes.clone();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            fs::write(path, bytes).unwrap();
+        }
+        let verified = sandbox.lua_json(&["verify", "--remote", "--read-data"]).expect(exit::DAMAGED).value();
+        damaged.iter().zip(before).for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+        verified["problems"].to_string()
+    };
+    let both = problems(&[far.path().join("format"), pack]);
+    assert!(both.contains("format") && both.contains("packs"), "{both}");
+    let entry = problems(&[far.path().join("log/0000000000000001")]);
+    assert!(entry.contains("log/0000000000000001"), "{entry}");
+    sandbox.lua(&["verify", "--remote", "--read-data"]).expect(exit::OK);
 }

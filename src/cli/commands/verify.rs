@@ -18,6 +18,11 @@ pub fn verify(session: &Session, args: &VerifyArgs) -> Outcome {
         let outcome = remote_key::with_key(session, access(), verify)?;
         let elapsed = session.elapsed();
         session.answer(|| json::remote::verified(&outcome, elapsed), |page| render::remote::put_verified(page, &outcome, elapsed))?;
+        if !outcome.problems.is_empty() {
+            session.tell_in_words([session.named(
+                "hint: what is here is as it was; bring these back from a copy of the remote, or let a machine that has everything (`{lua} fetch --all`) share it at a new place",
+            )]);
+        }
         return Ok(Exit::damage_if(!outcome.problems.is_empty()));
     }
     let outcome = ops::verify(&mut session.open()?, &VerifyOptions { quick: args.quick }, session.host())?;

@@ -95,24 +95,26 @@ impl<'a> Checking<'a> {
 
     /// Whether a new machine can find out what lies there.
     fn check_identity(&mut self) -> OpsResult<()> {
-        if let Err(error) = self.remote.check_identity() {
-            self.problem(error)?;
-        }
+        let checked = self.remote.check_identity();
+        self.or_problem(checked)?;
         Ok(())
     }
 
     /// Reads every entry itself, whatever summaries say, and what counts of what they name.
     fn check_log(&mut self, seen: &Seen) -> OpsResult<()> {
-        let found = self.remote.entries_themselves(None)?;
+        let found = self.remote.entries_themselves(None);
+        let is_sound = found.is_ok();
+        let found = self.or_problem(found)?.unwrap_or_default();
         self.outcome.entries = found.len() as u64;
         let at = |number: u64| found.get((number as usize).wrapping_sub(1)).map(|found| found.seen.id);
-        if seen.number > 0 && at(seen.number) != Some(seen.id) {
+        if is_sound && seen.number > 0 && at(seen.number) != Some(seen.id) {
             return Err(RemoteError::Rewritten { number: seen.number, seen: seen.id, found: at(seen.number) }.into());
         }
         let mut covered = 0;
-        if let Some(summary) = self.remote.newest_summary()? {
+        let summary = self.remote.newest_summary();
+        if let Some(summary) = self.or_problem(summary)?.flatten() {
             covered = summary.entry;
-            if at(summary.entry) != Some(summary.entry_id) {
+            if is_sound && at(summary.entry) != Some(summary.entry_id) {
                 self.outcome.problems.push(format!("summary {} is about another log", summary.number));
             }
             (self.packs, self.catalogs, self.bundles) = (summary.packs, summary.catalogs, summary.bundles);
@@ -202,6 +204,14 @@ impl<'a> Checking<'a> {
     }
 
     /// What says that something is not as it should be goes into the outcome; all else ends the check.
+    /// What was read; what is missing or damaged is a problem, and the rest is looked at all the same.
+    fn or_problem<T>(&mut self, read: RemoteResult<T>) -> RemoteResult<Option<T>> {
+        match read {
+            Ok(read) => Ok(Some(read)),
+            Err(error) => self.problem(error).map(|()| None),
+        }
+    }
+
     fn problem(&mut self, error: RemoteError) -> RemoteResult<()> {
         match error {
             RemoteError::Missing { .. } | RemoteError::Damaged { .. } => {
