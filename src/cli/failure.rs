@@ -295,7 +295,7 @@ fn of_remote(error: &RemoteError) -> Verdict {
             "encryption_undecided",
             "--encrypt seals all that is sent with a passphrase (LUA_REMOTE_PASSPHRASE, or --key-file FILE); --no-encrypt sends it as it is",
         ),
-        RemoteError::WrongKey => says(Failed, "remote_wrong_key", "`{lua} remote add URL --recovery-code` opens it without the passphrase"),
+        RemoteError::WrongKey => says(Failed, "remote_wrong_key", "--recovery-code in its place opens it without the passphrase"),
         RemoteError::RecoveryCode => says(Usage, "recovery_code_mistyped", "it has 14 groups of four letters and digits"),
         RemoteError::KeyDerivation { .. } => says(Failed, "key_derivation", "it takes 64 MiB of memory, or what the remote says"),
         RemoteError::NotEncrypted => says(

@@ -71,6 +71,11 @@ impl Remote {
         Self { bucket: Box::new(Sealed::new(Arc::clone(&self.counted), seal)), is_sealed: true, ..self }
     }
 
+    /// Whether it is sealed.
+    pub fn is_sealed(&self) -> bool {
+        self.is_sealed
+    }
+
     /// What was asked of its storage.
     pub fn traffic(&self) -> Traffic {
         self.counted.traffic()

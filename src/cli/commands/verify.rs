@@ -26,8 +26,9 @@ pub fn verify(session: &Session, args: &VerifyArgs) -> Outcome {
         return Ok(Exit::damage_if(!outcome.problems.is_empty()));
     }
     let outcome = ops::verify(&mut session.open()?, &VerifyOptions { quick: args.quick }, session.host())?;
-    let elapsed = session.elapsed();
-    session.answer(|| json::verify::verify(&outcome, elapsed), |page| render::verify::put(page, &outcome, args.quick, elapsed))?;
+    let (elapsed, fetch_all) = (session.elapsed(), session.named("`{lua} fetch --all`"));
+    let in_words = |page: &mut _| render::verify::put(page, &outcome, args.quick, elapsed, &fetch_all);
+    session.answer(|| json::verify::verify(&outcome, elapsed), in_words)?;
     if !outcome.is_ok() {
         session
             .tell_in_words([session

@@ -11,8 +11,8 @@ use super::page::{ADDED, FAINT, Page, REMOVED};
 use super::time::duration;
 use super::{change, escape};
 
-/// Says what was checked and what is damaged.
-pub fn put(page: &mut Page, outcome: &VerifyOutcome, quick: bool, elapsed: Duration) {
+/// Says what was checked and what is damaged; `fetch_all` is the command that brings what is at a remote.
+pub fn put(page: &mut Page, outcome: &VerifyOutcome, quick: bool, elapsed: Duration, fetch_all: &str) {
     for DamagedPath { versions, path, .. } in &outcome.purged {
         page.line(format_args!("{} {} in {}", page.paint(FAINT, "purged:"), change::path_alone(path), ranges(versions)));
     }
@@ -22,7 +22,7 @@ pub fn put(page: &mut Page, outcome: &VerifyOutcome, quick: bool, elapsed: Durat
     if outcome.not_fetched > 0 {
         let paths = counted(outcome.not_fetched, "path");
         page.line(format_args!(
-            "{paths} of versions {} contents that are at a remote and not here: `fetch --all` brings them",
+            "{paths} of versions {} contents that are at a remote and not here: {fetch_all} brings them",
             if outcome.not_fetched == 1 { "has" } else { "have" }
         ));
     }
@@ -96,8 +96,8 @@ mod tests {
             vec![DamagedPath { versions: vec![VersionNumber(3)], path: RelPath::new(b"a").unwrap(), what: "blob is damaged".into() }];
         let outcome = VerifyOutcome { versions: 3, objects: 7, bytes: 99, damaged, ..VerifyOutcome::default() };
         let mut page = Page::new(Paint::Plain, None);
-        put(&mut page, &outcome, false, Duration::from_secs(2));
-        put(&mut page, &VerifyOutcome { versions: 1, ..VerifyOutcome::default() }, true, Duration::from_secs(2));
+        put(&mut page, &outcome, false, Duration::from_secs(2), "");
+        put(&mut page, &VerifyOutcome { versions: 1, ..VerifyOutcome::default() }, true, Duration::from_secs(2), "");
         let expected = "\
 damaged: a in v3: blob is damaged
 damage was found; 3 versions checked: 7 objects whole, 99 B read, 2.00 s
