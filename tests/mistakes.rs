@@ -144,3 +144,14 @@ fn settings_that_went_do_not_begin_a_second_history() {
     sandbox.lua(&["init", "--store", store.to_str().unwrap()]).expect(exit::OK);
     assert_eq!(sandbox.json(&["list"])["versions"].as_array().unwrap().len(), 1);
 }
+
+#[test]
+fn a_folder_is_no_file() {
+    let sandbox = two_versions();
+    std::fs::create_dir(sandbox.path("empty")).unwrap();
+    let status = sandbox.lua(&["status"]).expect(exit::OK);
+    assert!(status.stdout.contains("unsaved: folders alone") && status.stdout.contains("empty/"), "{status}");
+    assert!(sandbox.lua(&["push"]).expect(exit::OK).stdout.contains("no file changed"));
+    sandbox.write("empty/file", "x");
+    assert!(sandbox.lua(&["status"]).expect(exit::OK).stdout.contains("unsaved: 1 file added"));
+}

@@ -3,6 +3,8 @@
 use lua_store::format::record::ChangeCounts;
 use lua_store::ops::Status;
 use lua_store::patch::{FileChange, readable_size};
+use lua_store::path::RelPath;
+use lua_store::tree::OwnedNode;
 use lua_store::version_log::VersionRow;
 
 use super::count::{changes_in_words, counted};
@@ -49,17 +51,23 @@ fn put_changes(page: &mut Page, status: &Status) {
         let (files, size) = (counted(status.report.files, "file"), readable_size(status.report.bytes));
         return page.line(format_args!("{} ({files}, {size})", page.paint(ADDED, words)));
     }
-    page.line(format_args!("unsaved: {}", changes_in_words(&counts(&status.changes))));
+    let counts = counts(&status.changes);
+    let words = if counts == ChangeCounts::default() { "folders alone".to_owned() } else { changes_in_words(&counts) };
+    page.line(format_args!("unsaved: {words}"));
     status.changes.iter().for_each(|changed| change::put(page, changed));
 }
 
+/// As a push counts them: folders come and go without being files.
 fn counts(changes: &[FileChange]) -> ChangeCounts {
     let mut counts = ChangeCounts::default();
     for change in changes {
-        match change {
-            FileChange::Added(_) => counts.added += 1,
-            FileChange::Removed(_) => counts.removed += 1,
-            FileChange::Modified { .. } | FileChange::Renamed { .. } | FileChange::Retyped { .. } => counts.changed += 1,
+        let is_file = |side: Option<(&RelPath, &OwnedNode)>| side.is_some_and(|(_, node)| !node.is_directory());
+        let (before, after) = (change.before(), change.after());
+        if before.is_some() && after.is_some() && is_file(before) == is_file(after) {
+            counts.changed += 1;
+        } else {
+            counts.removed += u64::from(is_file(before));
+            counts.added += u64::from(is_file(after));
         }
     }
     counts
