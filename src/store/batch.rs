@@ -229,6 +229,8 @@ impl Store {
         let begin = self.segments.end()?;
         let (end, stored_bytes, entries) =
             if state.files.is_empty() { self.append(state.frames, record, when)? } else { self.publish_files(state, &record)? };
+        // Who publishes for later settles before anything is told of.
+        self.settle_up_to(end);
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         match when {
             // An index that was thrown away since, or that another process has made, stays behind: it would claim what it does not have.

@@ -12,6 +12,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::batch::{PendingCoding, PendingFrame};
 use super::codec::{Encoded, Encoder};
+use super::reader::ReaderState;
 use super::segments::Adopted;
 use super::{Batch, Location, Reader, Store, StoreError, StoreResult};
 use crate::disk::{Map, TempFile};
@@ -61,7 +62,17 @@ impl<'s> Incoming<'s> {
     /// What is `unwanted` does not become part of the store.
     pub fn new(store: &'s Store, unwanted: HashSet<ObjectId>) -> StoreResult<Self> {
         let (files, frames, lists, waiting) = (Vec::new(), Vec::new(), Vec::new(), HashSet::new());
-        Ok(Self { store, reader: store.reader(), files, alone: None, encoder: Encoder::new()?, frames, lists, waiting, unwanted })
+        Ok(Self {
+            store,
+            reader: Reader::of_builder(store, ReaderState::default()),
+            files,
+            alone: None,
+            encoder: Encoder::new()?,
+            frames,
+            lists,
+            waiting,
+            unwanted,
+        })
     }
 
     /// Checks a pack, whose bytes are those of its id, and makes its objects readable. Their bases must be in it, in one before it, or in
@@ -114,7 +125,7 @@ impl<'s> Incoming<'s> {
         }
         let base = if let Coding::Delta { base: Base::Far(id), .. } = header.coding { Some(id) } else { None };
         let waiting = Waiting { file, frame: entry.clone(), base };
-        if let Some(base) = base.filter(|base| self.waiting.contains(base) || !self.store.seems_to_contain(base).unwrap_or(true)) {
+        if let Some(base) = base.filter(|base| self.waiting.contains(base) || !self.store.seems_settled(base).unwrap_or(true)) {
             if header.kind != ObjectKind::Blob || !(self.waiting.contains(&base) || is_elsewhere(&base)) {
                 return Err(StoreError::Missing { kind: header.kind, id: base });
             }
@@ -160,7 +171,7 @@ impl<'s> Incoming<'s> {
     /// Whether all objects of a frame are here already, whole. For chunk lists that is not asked, since their chunks may be coming.
     fn is_known(&mut self, entry: &PackFrame) -> StoreResult<bool> {
         for id in &entry.ids {
-            if !self.store.seems_to_contain(id)? || self.reader.locate(entry.kind, id)?.is_none() {
+            if !self.store.seems_settled(id)? || self.reader.locate(entry.kind, id)?.is_none() {
                 return Ok(false);
             }
         }
@@ -210,7 +221,7 @@ impl<'s> Incoming<'s> {
         let mut wanting = Vec::new();
         for list in &self.lists {
             for chunk in self.reader.chunks(list.waiting.frame.kind, &list.waiting.frame.ids[0])? {
-                if !self.store.seems_to_contain(&chunk)? {
+                if !self.store.seems_settled(&chunk)? {
                     wanting.push(chunk);
                 }
             }
@@ -245,7 +256,7 @@ impl<'s> Incoming<'s> {
     fn lacks_chunks(&mut self, kind: ObjectKind, id: &ObjectId, is_elsewhere: &dyn Fn(&ObjectId) -> bool) -> StoreResult<bool> {
         let mut lacks = false;
         for chunk in self.reader.chunks(kind, id)? {
-            if !self.store.seems_to_contain(&chunk)? {
+            if !self.store.seems_settled(&chunk)? {
                 if !is_elsewhere(&chunk) && !self.waiting.contains(&chunk) {
                     return Err(StoreError::Missing { kind: ObjectKind::Blob, id: chunk });
                 }

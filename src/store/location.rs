@@ -58,6 +58,13 @@ pub struct Position {
     pub offset: u64,
 }
 
+impl Position {
+    /// Whether the frame at a location begins before this position.
+    pub fn is_behind(self, location: Location) -> bool {
+        Self { segment: location.segment(), offset: u64::from(location.offset()) } < self
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -132,6 +132,8 @@ pub struct Store {
     /// Objects found by reading segments: while catching up, or for good once the index turned out to be wrong.
     overlay: RwLock<HashMap<ObjectId, Location>>,
     rescued: AtomicBool,
+    /// How far the segments are durable for certain: the log or the index on disk says so, or this process made them so.
+    settled: RwLock<Position>,
     /// Objects that came from elsewhere and are not published yet: see `incoming`.
     incoming: RwLock<HashMap<ObjectId, Location>>,
     /// How many times contents were moved before the index was read: see `pin`.
@@ -167,15 +169,17 @@ impl Store {
             Err(error) if error.is_not_found() => dir.make_dir("tmp")?,
             other => other?,
         };
-        let index = RwLock::new(ObjectIndex::open(index_dir)?);
+        let index = ObjectIndex::open(index_dir)?;
+        let settled = RwLock::new(index.covered());
         Ok(Self {
             dir: dir.clone(),
             segments,
-            index,
+            index: RwLock::new(index),
             tmp,
             idle_readers: Mutex::default(),
             overlay: RwLock::default(),
             rescued: AtomicBool::new(false),
+            settled,
             incoming: RwLock::default(),
             collections,
             is_alone: Arc::default(),
@@ -190,7 +194,17 @@ impl Store {
 
     /// Whether the index knows of an object like this one, and its segment is there. Costs one look-up.
     pub fn seems_to_contain(&self, id: &ObjectId) -> StoreResult<bool> {
-        for location in self.candidates(id) {
+        self.is_reached(&self.candidates(id))
+    }
+
+    /// As [`Store::seems_to_contain`], where something is to be built upon it: what another process has written and may not have made
+    /// durable does not count.
+    pub fn seems_settled(&self, id: &ObjectId) -> StoreResult<bool> {
+        self.is_reached(&self.settled_candidates(id))
+    }
+
+    fn is_reached(&self, candidates: &[Location]) -> StoreResult<bool> {
+        for &location in candidates {
             if self.segments.reaches(location)? {
                 return Ok(true);
             }
@@ -233,6 +247,20 @@ impl Store {
         let incoming = self.incoming.read().unwrap_or_else(PoisonError::into_inner).get(id).copied();
         let overlay = self.overlay.read().unwrap_or_else(PoisonError::into_inner).get(id).copied();
         incoming.into_iter().chain(overlay).chain(self.index.read().unwrap_or_else(PoisonError::into_inner).candidates(id)).collect()
+    }
+
+    /// Where an object may be that something can be built upon.
+    fn settled_candidates(&self, id: &ObjectId) -> Vec<Location> {
+        let settled = *self.settled.read().unwrap_or_else(PoisonError::into_inner);
+        let mut candidates = self.candidates(id);
+        candidates.retain(|&location| Segments::is_adopted(location.segment()) || settled.is_behind(location));
+        candidates
+    }
+
+    /// Notes that the segments are durable up to this position.
+    fn settle_up_to(&self, position: Position) {
+        let mut settled = self.settled.write().unwrap_or_else(PoisonError::into_inner);
+        *settled = position.max(*settled);
     }
 
     /// The whole content of an object of at most `bytes_max` bytes.

@@ -99,7 +99,10 @@ impl Store {
         if self.collections.load(Ordering::SeqCst) == now {
             return Ok(false);
         }
-        self.index.write().unwrap_or_else(PoisonError::into_inner).reload()?;
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        index.reload()?;
+        self.settle_up_to(index.covered());
+        drop(index);
         self.segments.forget_maps();
         self.overlay.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.rescued.store(false, Ordering::SeqCst);

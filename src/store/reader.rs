@@ -120,11 +120,22 @@ impl ReaderState {
 pub struct Reader<'s> {
     store: &'s Store,
     state: ReaderState,
+    /// Finds only what something can be built upon.
+    is_builder: bool,
 }
 
 impl<'s> Reader<'s> {
     pub(super) fn new(store: &'s Store, state: ReaderState) -> Self {
-        Self { store, state }
+        Self { store, state, is_builder: false }
+    }
+
+    /// A reader for those who store only what is not there: see [`Store::seems_settled`].
+    pub(super) fn of_builder(store: &'s Store, state: ReaderState) -> Self {
+        Self { store, state, is_builder: true }
+    }
+
+    fn candidates(&self, id: &ObjectId) -> Vec<Location> {
+        if self.is_builder { self.store.settled_candidates(id) } else { self.store.candidates(id) }
     }
 
     pub(super) fn into_state(self) -> ReaderState {
@@ -194,7 +205,7 @@ impl<'s> Reader<'s> {
     /// Whether a content that is here can have so many bytes, by what is said of it where it lies. The content is not read; what cannot
     /// be read says nothing against it.
     pub fn may_have_length(&mut self, id: &ObjectId, bytes: u64) -> bool {
-        self.store.candidates(id).into_iter().any(|location| self.length_at(location).map_or(true, |found| found == bytes))
+        self.candidates(id).into_iter().any(|location| self.length_at(location).map_or(true, |found| found == bytes))
     }
 
     fn length_at(&mut self, location: Location) -> StoreResult<u64> {
@@ -246,7 +257,7 @@ impl<'s> Reader<'s> {
     /// The decoded frame of an object, or its chunk list, held against the id.
     fn verified_frame(&mut self, kind: ObjectKind, id: &ObjectId) -> StoreResult<Verified> {
         let mut last_error = StoreError::Missing { kind, id: *id };
-        for location in self.store.candidates(id) {
+        for location in self.candidates(id) {
             match self.verified_at(kind, id, location) {
                 Ok(found) => return Ok(found),
                 Err(error) => last_error = error,
@@ -262,7 +273,7 @@ impl<'s> Reader<'s> {
 
     /// Where an object is; its id is computed. For a chunked object, its list is what is looked at.
     pub(super) fn locate(&mut self, kind: ObjectKind, id: &ObjectId) -> StoreResult<Option<Location>> {
-        for location in self.store.candidates(id) {
+        for location in self.candidates(id) {
             match self.verified_at(kind, id, location) {
                 Ok(_) => return Ok(Some(location)),
                 Err(StoreError::Disk(error)) => return Err(error.into()),
@@ -275,8 +286,7 @@ impl<'s> Reader<'s> {
     /// Whether an object, or its list, is somewhere in frames that are as they were written, down the chain of its deltas. What is readable
     /// though a checksum is wrong can be lost with the index.
     pub(super) fn stands_firm(&mut self, kind: ObjectKind, id: &ObjectId) -> bool {
-        let store = self.store;
-        store.candidates(id).into_iter().any(|location| self.is_firm(location) && self.verified_at(kind, id, location).is_ok())
+        self.candidates(id).into_iter().any(|location| self.is_firm(location) && self.verified_at(kind, id, location).is_ok())
     }
 
     /// Whether a frame and those below it are as they were written.
@@ -381,7 +391,7 @@ impl<'s> Reader<'s> {
     /// Where the base of a delta of this depth is, which stands in another segment. Only where several ids begin alike must the
     /// contents decide. Each step down a chain must have a smaller depth, so that no store, however made, leads round in circles.
     fn far_base(&mut self, kind: ObjectKind, id: &ObjectId, depth: u8) -> StoreResult<Location> {
-        let mut candidates = self.store.candidates(id);
+        let mut candidates = self.candidates(id);
         if let [location] = candidates[..] {
             return Ok(location);
         }
@@ -391,7 +401,7 @@ impl<'s> Reader<'s> {
     }
 
     fn decode_frame(&mut self, location: Location, extent: Extent, prefix: Option<&[u8]>) -> StoreResult<Decoded> {
-        let Self { store, state } = self;
+        let Self { store, state, .. } = self;
         let place = location.frame();
         let decoded = store.with_frame(location, |frame| {
             let raw_bytes = frame.header.raw_bytes as usize;

@@ -73,8 +73,10 @@ impl Store {
             Known::ReadOnly(position) => (position, false),
             Known::Nothing => (Position::default(), true),
         };
+        self.settle_up_to(log_end.min(end));
         let covered = self.covered_at(end, may_write)?;
         if covered == end && log_end == end {
+            self.forget_overlay(end);
             return Ok(CatchUp { end, ..CatchUp::default() });
         }
         // An index that knows more than there is belongs to other segments.
@@ -95,6 +97,9 @@ impl Store {
             // Whoever wrote these records was killed before it had synced them, or its sync has failed: nothing may be told of
             // them that a power cut could take back. Without a log to say how much that is, what the kernel knows has to do.
             if strict { self.segments.write_again_from(log_end)? } else { self.segments.sync_from(log_end.segment)? }
+        }
+        if may_write {
+            self.settle_up_to(found.good);
         }
         self.add_to_index(&found, indexed, may_write)?;
         let mut caught = CatchUp { records: found.records, end: found.good, cut_bytes: 0 };
@@ -131,6 +136,7 @@ impl Store {
         index.reload()?;
         let indexed = index.covered();
         drop(index);
+        self.settle_up_to(indexed.min(end));
         if indexed < end {
             self.catch_up(Known::ReadOnly(indexed))?;
         }
@@ -152,6 +158,7 @@ impl Store {
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         if may_write && (index.covered() != end || !index.is_as_on_disk()) {
             index.reload()?;
+            self.settle_up_to(index.covered().min(end));
         }
         Ok(index.covered())
     }
@@ -215,8 +222,7 @@ impl Store {
     /// Keeps of the overlay what stands before `end`, as long as the index is wrong; else nothing.
     fn forget_overlay(&self, end: Position) {
         let is_needed = self.rescued.load(Ordering::SeqCst);
-        let stands_before_end = |location: &Location| Position { segment: location.segment(), offset: u64::from(location.offset()) } < end;
-        self.overlay.write().unwrap_or_else(PoisonError::into_inner).retain(|_, location| is_needed && stands_before_end(location));
+        self.overlay.write().unwrap_or_else(PoisonError::into_inner).retain(|_, location| is_needed && end.is_behind(*location));
     }
 
     /// Goes through all frames behind a position, in order.

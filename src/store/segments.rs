@@ -59,6 +59,11 @@ impl Segments {
         Ok(Self { dir, maps: Mutex::default(), read_bytes: AtomicU64::new(0), adopted: Mutex::default() })
     }
 
+    /// Whether this is the number of a segment without a name.
+    pub fn is_adopted(number: u32) -> bool {
+        number >= ADOPTED_FIRST
+    }
+
     /// The numbers of all segments, in order.
     pub fn numbers(&self) -> StoreResult<Vec<u32>> {
         let mut numbers: Vec<u32> = self.dir.names()?.iter().filter_map(|name| number_of(name.to_str()?)).collect();
@@ -86,7 +91,7 @@ impl Segments {
 
     /// The bytes of a segment, at least up to `offset` if it is that long; `None` when there is no such segment.
     pub fn map(&self, segment: u32, offset: u64) -> StoreResult<Option<Arc<Map>>> {
-        if segment >= ADOPTED_FIRST {
+        if Self::is_adopted(segment) {
             return Ok(self.adopted().get(&segment).cloned());
         }
         let mut maps = self.maps.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -142,7 +147,7 @@ impl Segments {
     /// The segment's name is durable on return; its content must have been made so before. So is the length of the segment before it:
     /// what was cut off there would come back as the end of what counts.
     pub fn publish(&self, file: TempFile, number: u32) -> StoreResult<()> {
-        if number >= ADOPTED_FIRST {
+        if Self::is_adopted(number) {
             return Err(StoreError::Full);
         }
         if let Some(&newest) = self.numbers()?.last() {

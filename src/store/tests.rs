@@ -12,6 +12,7 @@ mod follow;
 mod reading;
 mod rewriting;
 mod simulation;
+mod unsettled;
 mod writing;
 mod wrong_index;
 

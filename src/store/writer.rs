@@ -57,7 +57,7 @@ impl<'s> Writer<'s> {
 
     /// A writer that goes on with what another one has kept.
     pub fn resume(store: &'s Store, batch: &'s Batch, state: WriterState) -> Self {
-        Self { store, batch, reader: Reader::new(store, state.reader), encoder: state.encoder, mends: false }
+        Self { store, batch, reader: Reader::of_builder(store, state.reader), encoder: state.encoder, mends: false }
     }
 
     /// What the next writer can go on with.
@@ -78,7 +78,7 @@ impl<'s> Writer<'s> {
 
     /// Whether store or batch have this object already; if not, the caller has now undertaken to put it.
     fn is_known(&mut self, kind: ObjectKind, id: &ObjectId) -> StoreResult<bool> {
-        if self.store.seems_to_contain(id)? && self.reader.contains(kind, id)? && (!self.mends || self.reader.stands_firm(kind, id)) {
+        if self.store.seems_settled(id)? && self.reader.contains(kind, id)? && (!self.mends || self.reader.stands_firm(kind, id)) {
             return Ok(true);
         }
         Ok(!self.batch.claim(id))

@@ -99,7 +99,7 @@ impl Absent {
         let mut kept = Vec::with_capacity(catalog.frames.len());
         let used: HashSet<usize> = self.frames.values().copied().collect();
         for (at, frame) in std::mem::take(&mut catalog.frames).into_iter().enumerate() {
-            let is_here = |id: &ObjectId| store.seems_to_contain(id);
+            let is_here = |id: &ObjectId| store.seems_settled(id);
             if used.contains(&at) && !frame.frame.ids.iter().map(is_here).collect::<Result<Vec<_>, _>>()?.into_iter().all(|here| here) {
                 kept.push(frame);
             }

@@ -209,7 +209,7 @@ impl Receiving<'_> {
             let mut parts = Parts::new(&workspace.store);
             parts.add(base.as_ref(), &version.root).map_err(of_remote)?;
             for part in parts.found.iter().filter(|part| part.kind == ObjectKind::Blob) {
-                let is_here = workspace.store.seems_to_contain(&part.id)?;
+                let is_here = workspace.store.seems_settled(&part.id)?;
                 let is_given_up = given_up.contents.contains(&part.id) || purged.contains(&part.id);
                 if !is_here && !is_given_up && !is_there(&part.id) {
                     return Err(of_remote(StoreError::Missing { kind: part.kind, id: part.id }));
