@@ -12,7 +12,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::batch::{PendingCoding, PendingFrame};
 use super::codec::{Encoded, Encoder};
-use super::reader::ReaderState;
+use super::decoded::ReaderState;
 use super::segments::Adopted;
 use super::{Batch, Location, Reader, Store, StoreError, StoreResult};
 use crate::disk::{Map, TempFile};

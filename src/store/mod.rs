@@ -15,6 +15,7 @@ mod check;
 mod chunker;
 mod codec;
 mod collect;
+mod decoded;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzzing;
 mod incoming;
@@ -48,8 +49,8 @@ use crate::format::FormatError;
 use crate::format::tree::Tree;
 use crate::id::{ObjectId, ObjectKind};
 use crate::tree::TreeSource;
+use decoded::ReaderState;
 use index::ObjectIndex;
-use reader::ReaderState;
 use segments::Segments;
 
 /// Why the store could not do what was asked.

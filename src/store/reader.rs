@@ -1,119 +1,18 @@
 //! Reads objects: finds their frames, decodes chains of deltas, and checks every object against its id.
-//!
-//! Frames that were decoded lately are kept, up to [`FRAME_CACHE_BYTES`], because neighbours share a group and versions
-//! of a file share a chain. Of a group only what stands before the end of the wanted object is decoded, and more when more is
-//! asked for: who wants one small file out of half a megabyte should not pay for all of it.
 
-use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::codec::{Decoder, Inflater};
+use super::decoded::{Decoded, Extent, ReaderState};
 use super::{Location, Store, StoreError, StoreResult};
 use crate::disk::Map;
 use crate::format::chunk_list::ChunkList;
-use crate::format::frame::{Base, Coding, Content, Frame, FrameHeader};
+use crate::format::frame::{Base, Coding, Content, Frame};
 use crate::format::tree::Tree;
 use crate::id::{IdHasher, ObjectId, ObjectKind};
-use crate::limits::{DELTA_DEPTH_MAX, FRAME_CACHE_BYTES};
+use crate::limits::DELTA_DEPTH_MAX;
 
 /// Takes the pieces of a content.
 pub type Sink<'a> = dyn FnMut(&[u8]) -> std::io::Result<()> + 'a;
-
-/// Where a frame is: its location as member 0.
-type FramePlace = Location;
-
-/// A decoded frame.
-#[derive(Clone, Debug)]
-pub(super) struct Decoded {
-    pub header: Arc<FrameHeader>,
-    /// Of a group perhaps only the beginning, though it holds what was asked for.
-    pub content: Arc<Vec<u8>>,
-}
-
-impl Decoded {
-    fn covers(&self, extent: Extent) -> bool {
-        self.content.len() >= extent.bytes_of(&self.header)
-    }
-}
-
-/// How much of a frame is wanted.
-#[derive(Clone, Copy, Debug)]
-enum Extent {
-    /// Everything up to the end of this object.
-    Member(u16),
-    Whole,
-}
-
-impl Extent {
-    /// How many bytes of the frame's content that is. An object that is not in the frame is looked for in all of it.
-    fn bytes_of(self, header: &FrameHeader) -> usize {
-        let range = match self {
-            Self::Member(member) => header.member_range(member),
-            Self::Whole => None,
-        };
-        range.map_or(header.raw_bytes as usize, |range| range.end)
-    }
-}
-
-/// What a reader keeps between reads.
-#[derive(Debug, Default)]
-pub(super) struct ReaderState {
-    frames: HashMap<FramePlace, Decoded>,
-    order: VecDeque<FramePlace>,
-    /// Room that the kept frames take when they are decoded in full, in bytes.
-    cached_bytes: usize,
-    /// Goes on in the group that was begun last.
-    inflater: Option<(FramePlace, Inflater)>,
-    decoder: Option<Decoder>,
-    /// The collections that were known when the frames were decoded.
-    collections: u64,
-}
-
-impl ReaderState {
-    fn keep(&mut self, place: FramePlace, decoded: &Decoded) {
-        let frame_bytes = |decoded: &Decoded| decoded.header.raw_bytes as usize;
-        if frame_bytes(decoded) > FRAME_CACHE_BYTES / 2 {
-            return;
-        }
-        if self.frames.insert(place, decoded.clone()).is_some() {
-            return;
-        }
-        self.cached_bytes += frame_bytes(decoded);
-        self.order.push_back(place);
-        while self.cached_bytes > FRAME_CACHE_BYTES {
-            let Some(oldest) = self.order.pop_front() else { return };
-            self.cached_bytes -= self.frames.remove(&oldest).map_or(0, |decoded| frame_bytes(&decoded));
-        }
-    }
-
-    fn decoder(&mut self) -> StoreResult<&mut Decoder> {
-        match &mut self.decoder {
-            Some(decoder) => Ok(decoder),
-            none => Ok(none.insert(Decoder::new()?)),
-        }
-    }
-
-    /// The content of a group as far as `wanted_bytes`. What is kept of it is continued if it was the last one begun; else the group
-    /// is decoded anew, and in full if it was met before: then more of it will be wanted.
-    fn inflate(&mut self, place: FramePlace, header: &FrameHeader, payload: &[u8], wanted_bytes: usize) -> StoreResult<Vec<u8>> {
-        let raw_bytes = header.raw_bytes as usize;
-        let kept = self.frames.get_mut(&place).map(|decoded| std::mem::take(&mut decoded.content));
-        let is_met_again = kept.is_some();
-        let (mut content, mut inflater) = match (kept, self.inflater.take()) {
-            (Some(kept), Some((last, inflater))) if last == place => (Arc::unwrap_or_clone(kept), inflater),
-            (_, Some((_, mut inflater))) => {
-                inflater.begin()?;
-                (Vec::new(), inflater)
-            }
-            (_, None) => (Vec::new(), Inflater::new()?),
-        };
-        let wanted_bytes = if is_met_again && content.is_empty() { raw_bytes } else { wanted_bytes };
-        content.reserve_exact(raw_bytes - content.len());
-        inflater.inflate(payload, &mut content, wanted_bytes)?;
-        self.inflater = Some((place, inflater));
-        Ok(content)
-    }
-}
 
 /// Reads objects of a store; one for each thread.
 #[derive(Debug)]
@@ -327,17 +226,14 @@ impl<'s> Reader<'s> {
 
     /// Decodes a frame, and the frames its deltas need, without recursion.
     fn decode_chain(&mut self, location: Location, extent: Extent) -> StoreResult<Decoded> {
-        let collections = self.store.known_collections();
-        if self.state.collections != collections {
-            self.state = ReaderState { collections, ..ReaderState::default() };
-        }
+        self.state.forget_before(self.store.known_collections());
         // The deltas from the frame asked for downwards, and the base of each; `last` stands alone or is at hand.
         let mut deltas: Vec<(Location, BasePlace)> = Vec::new();
         let mut last = location;
         let mut decoded = loop {
             let extent = if deltas.is_empty() { extent } else { Extent::Member(last.member()) };
-            if let Some(decoded) = self.state.frames.get(&last.frame()).filter(|decoded| decoded.covers(extent)) {
-                break decoded.clone();
+            if let Some(decoded) = self.state.kept(last.frame(), extent) {
+                break decoded;
             }
             if deltas.len() > usize::from(DELTA_DEPTH_MAX) {
                 return Err(StoreError::Codec("a chain of deltas is too long"));
@@ -402,19 +298,7 @@ impl<'s> Reader<'s> {
 
     fn decode_frame(&mut self, location: Location, extent: Extent, prefix: Option<&[u8]>) -> StoreResult<Decoded> {
         let Self { store, state, .. } = self;
-        let place = location.frame();
-        let decoded = store.with_frame(location, |frame| {
-            let raw_bytes = frame.header.raw_bytes as usize;
-            let content = match (&frame.header.coding, &frame.header.content) {
-                (Coding::Raw, _) => frame.payload.to_vec(),
-                (Coding::Zstd, Content::Group(_)) => state.inflate(place, &frame.header, frame.payload, extent.bytes_of(&frame.header))?,
-                (Coding::Zstd, _) => state.decoder()?.decode(frame.payload, None, raw_bytes)?,
-                (Coding::Delta { .. }, _) => state.decoder()?.decode(frame.payload, prefix, raw_bytes)?,
-            };
-            Ok(Decoded { header: Arc::new(frame.header), content: Arc::new(content) })
-        })?;
-        self.state.keep(place, &decoded);
-        Ok(decoded)
+        store.with_frame(location, |frame| state.decode(location.frame(), frame, extent, prefix))
     }
 }
 
@@ -469,36 +353,4 @@ fn hold_against(decoded: Decoded, member: u16, kind: ObjectKind, id: &ObjectId) 
 
 fn damaged(kind: ObjectKind, id: &ObjectId, why: &str) -> StoreError {
     StoreError::Damaged { kind, id: *id, why: why.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn frames_are_kept_up_to_a_bound_and_the_oldest_go_first() {
-        let mut state = ReaderState::default();
-        let mut keep = |number: u32, raw_bytes: usize| {
-            let header = FrameHeader {
-                kind: ObjectKind::Blob,
-                content: Content::Single,
-                coding: Coding::Raw,
-                raw_bytes: raw_bytes as u32,
-                stored_bytes: 0,
-            };
-            state.keep(Location::new(1, number, 0), &Decoded { header: Arc::new(header), content: Arc::default() });
-            assert!(state.frames.len() == state.order.len() && state.order.iter().all(|place| state.frames.contains_key(place)));
-            let kept: usize = state.frames.values().map(|decoded| decoded.header.raw_bytes as usize).sum();
-            assert_eq!(state.cached_bytes, kept);
-            state.order.iter().map(|place| place.offset()).collect::<Vec<u32>>()
-        };
-        let half = FRAME_CACHE_BYTES / 2;
-        assert_eq!(keep(1, half + 1), [0; 0], "too large to be kept");
-        assert_eq!(keep(2, half), [2]);
-        assert_eq!(keep(2, half), [2], "kept already");
-        assert_eq!(keep(3, half - 1), [2, 3]);
-        assert_eq!(keep(4, 1), [2, 3, 4], "full");
-        assert_eq!(keep(5, 1), [3, 4, 5]);
-        assert_eq!(keep(6, half), [4, 5, 6]);
-    }
 }

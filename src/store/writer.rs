@@ -5,7 +5,7 @@ use std::io::Read;
 use super::batch::{Batch, PendingCoding, PendingFrame};
 use super::chunker::Chunker;
 use super::codec::{Encoded, Encoder};
-use super::reader::ReaderState;
+use super::decoded::ReaderState;
 use super::{Location, Reader, Store, StoreError, StoreResult};
 use crate::format::chunk_list::{Chunk, ChunkList};
 use crate::format::frame::Content;

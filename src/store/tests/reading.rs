@@ -6,7 +6,7 @@ use super::collecting::{collect, history, live_set, seal};
 use super::*;
 use crate::format::frame::{Base, Coding, Content, FrameHeader, encode_frame};
 use crate::format::index::{IdPrefix, encode_run};
-use crate::store::reader::Decoded;
+use crate::store::decoded::Decoded;
 
 /// Two groups of forty texts, each far longer than what zstd decompresses at a time.
 fn groups(store: &Store) -> [Vec<Location>; 2] {
