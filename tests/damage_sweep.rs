@@ -159,9 +159,14 @@ fn check(whole: &Whole, case: &Case) -> Checked<()> {
 
 /// The same as [`check`], asked of the library.
 fn check_within(whole: &Whole, case: &Case) -> Checked<()> {
-    let sandbox = Sandbox::copy_of(&whole.sandbox);
+    let sandbox = if goes_by_cache(&case.0) { Sandbox::copy_of(&whole.sandbox) } else { Sandbox::with_store_of(&whole.sandbox) };
     apply(whole, &sandbox.store(), case).map_err(|error| format!("cannot be damaged: {error}"))?;
     std::panic::catch_unwind(|| ask_within(whole, &sandbox, &case.0)).unwrap_or_else(|_| Err("it panicked".to_owned()))
+}
+
+/// Whether what stands in a file of the store is held against the workspace.
+fn goes_by_cache(damaged: &Path) -> bool {
+    damaged.starts_with("cache")
 }
 
 fn ask_within(whole: &Whole, sandbox: &Sandbox, damaged: &Path) -> Checked<()> {
@@ -202,7 +207,7 @@ fn ask_within(whole: &Whole, sandbox: &Sandbox, damaged: &Path) -> Checked<()> {
         }
     }
     // It goes by the cache. Elsewhere it is not asked, because files that were just copied are read with a rest of 100 ms.
-    if found || !damaged.starts_with("cache") {
+    if found || !goes_by_cache(damaged) {
         return Ok(());
     }
     match open().and_then(|mut workspace| ops::status(&mut workspace, &StatusOptions::default(), &host)) {

@@ -60,6 +60,13 @@ impl Sandbox {
         sandbox
     }
 
+    /// Another sandbox, whose workspace has the same store and nothing else.
+    pub fn with_store_of(other: &Sandbox) -> Self {
+        let sandbox = Self::new();
+        super::files::copy_tree(&other.store(), &sandbox.store());
+        sandbox
+    }
+
     /// The folder that holds everything else.
     pub fn root(&self) -> &Path {
         &self.root
