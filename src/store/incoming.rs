@@ -12,7 +12,6 @@ use std::sync::{Arc, PoisonError};
 
 use super::batch::{PendingCoding, PendingFrame};
 use super::codec::{Encoded, Encoder};
-use super::decoded::ReaderState;
 use super::segments::Adopted;
 use super::{Batch, Location, Reader, Store, StoreError, StoreResult};
 use crate::disk::{Map, TempFile};
@@ -62,17 +61,7 @@ impl<'s> Incoming<'s> {
     /// What is `unwanted` does not become part of the store.
     pub fn new(store: &'s Store, unwanted: HashSet<ObjectId>) -> StoreResult<Self> {
         let (files, frames, lists, waiting) = (Vec::new(), Vec::new(), Vec::new(), HashSet::new());
-        Ok(Self {
-            store,
-            reader: Reader::of_builder(store, ReaderState::default()),
-            files,
-            alone: None,
-            encoder: Encoder::new()?,
-            frames,
-            lists,
-            waiting,
-            unwanted,
-        })
+        Ok(Self { store, reader: store.reader(), files, alone: None, encoder: Encoder::new()?, frames, lists, waiting, unwanted })
     }
 
     /// Checks a pack, whose bytes are those of its id, and makes its objects readable. Their bases must be in it, in one before it, or in

@@ -99,10 +99,7 @@ impl Store {
         if self.collections.load(Ordering::SeqCst) == now {
             return Ok(false);
         }
-        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        index.reload()?;
-        self.settle_up_to(index.covered());
-        drop(index);
+        self.index.write().unwrap_or_else(PoisonError::into_inner).reload()?;
         self.segments.forget_maps();
         self.overlay.write().unwrap_or_else(PoisonError::into_inner).clear();
         self.rescued.store(false, Ordering::SeqCst);

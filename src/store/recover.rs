@@ -158,7 +158,6 @@ impl Store {
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         if may_write && (index.covered() != end || !index.is_as_on_disk()) {
             index.reload()?;
-            self.settle_up_to(index.covered().min(end));
         }
         Ok(index.covered())
     }

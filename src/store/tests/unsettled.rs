@@ -3,6 +3,7 @@
 
 use super::follow::without_telling_the_index;
 use super::*;
+use std::sync::atomic::Ordering;
 
 /// A store whose log knows one version, and behind that a content in a version that is not durable; the process that wrote that; and
 /// another process, which has come upon it.
@@ -55,8 +56,9 @@ impl Unsettled {
     /// The same content again, alone and in a group, and an edit of it.
     fn put(&self, batch: &Batch) -> Vec<ObjectId> {
         let mut writer = Writer::new(&self.other, batch).unwrap();
+        let edited = writer.put(ObjectKind::Blob, &self.edited(), Some(&self.id)).unwrap();
         let mut ids = writer.put_group(ObjectKind::Blob, &[&self.text, b"new"]).unwrap();
-        ids.push(writer.put(ObjectKind::Blob, &self.edited(), Some(&self.id)).unwrap());
+        ids.push(edited);
         ids
     }
 }
@@ -65,8 +67,11 @@ impl Unsettled {
 fn what_is_not_durable_yet_is_put_again_and_no_base() {
     for (way, how) in WAYS.into_iter().enumerate() {
         let unsettled = come_upon_it(how);
+        let rescued = || unsettled.other.rescued.load(Ordering::SeqCst);
+        let was_rescued = rescued();
         let batch = unsettled.other.batch().unwrap();
         let ids = unsettled.put(&batch);
+        assert_eq!(rescued(), was_rescued, "the segments are not read for it");
         // The sync fails, and the file system shows what was there before.
         std::fs::OpenOptions::new().write(true).open(unsettled.test.segment(1)).unwrap().set_len(unsettled.log_end.offset).unwrap();
         unsettled.other.catch_up(Known::UpTo(unsettled.log_end)).unwrap();
@@ -98,7 +103,8 @@ fn what_comes_from_elsewhere_and_is_not_durable_here_is_taken_in() {
         let unsettled = come_upon_it(how);
         let source = TestStore::new();
         let store = source.open();
-        let (ids, _) = push(&store, &[(&unsettled.text, None), (&noise(2, 900), None)], b"r");
+        let (mut ids, _) = push(&store, &[(&unsettled.text, None), (&noise(2, 900), None)], b"r");
+        ids.extend(push(&store, &[(&unsettled.edited(), Some(ids[0]))], b"r").0);
         let wanted = ids.iter().map(|id| (ObjectKind::Blob, *id)).collect();
         let mut packer = Packer::new(&store, wanted, &|_| false, Default::default()).unwrap();
         assert!(ids.iter().all(|id| packer.add(ObjectKind::Blob, id).unwrap().is_none()));
@@ -109,8 +115,33 @@ fn what_comes_from_elsewhere_and_is_not_durable_here_is_taken_in() {
         assert_eq!(incoming.add(file, &|_| false).unwrap(), []);
         let batch = unsettled.other.batch().unwrap();
         incoming.fill(&batch).unwrap();
-        assert_eq!(batch.objects(), 2);
+        assert_eq!(batch.objects(), 3);
     }
+}
+
+fn objects_of_a_batch_with(store: &Store, content: &[u8]) -> u64 {
+    let batch = store.batch().unwrap();
+    Writer::new(store, &batch).unwrap().put(ObjectKind::Blob, content, None).unwrap();
+    batch.objects()
+}
+
+#[test]
+fn what_the_log_knows_or_the_index_on_disk_is_built_upon() {
+    let test = TestStore::new();
+    let following = test.open();
+    let (ids, published) = push(&test.open(), &[(b"one", None)], b"r1");
+    assert_eq!(objects_of_a_batch_with(&following, b"one"), 1, "it knows of nothing");
+    assert_eq!(read(&following, &ids[0]).unwrap(), b"one");
+    assert_eq!(objects_of_a_batch_with(&following, b"one"), 0, "it has read the index anew");
+    test.open().forget_index().unwrap();
+    let catching_up = test.open();
+    catching_up.catch_up(Known::ReadOnly(published.end)).unwrap();
+    assert_eq!(objects_of_a_batch_with(&catching_up, b"one"), 0);
+    catching_up.catch_up(Known::ReadOnly(Position::default())).unwrap();
+    assert_eq!(objects_of_a_batch_with(&catching_up, b"one"), 0, "what is durable stays so");
+    // A log that knows more than there is says nothing of what will stand there.
+    catching_up.catch_up(Known::ReadOnly(Position { segment: 2, offset: 100 })).unwrap();
+    assert_eq!(*catching_up.settled.read().unwrap(), published.end);
 }
 
 #[test]
