@@ -33,6 +33,8 @@ pub(super) enum Extent {
     /// Everything up to the end of this object.
     Member(u16),
     Whole,
+    /// All of it, or of a damaged group what stands before the damage.
+    Readable,
 }
 
 impl Extent {
@@ -40,9 +42,17 @@ impl Extent {
     fn bytes_of(self, header: &FrameHeader) -> usize {
         let range = match self {
             Self::Member(member) => header.member_range(member),
-            Self::Whole => None,
+            Self::Whole | Self::Readable => None,
         };
         range.map_or(header.raw_bytes as usize, |range| range.end)
+    }
+
+    /// With fewer bytes than these it is not had at all.
+    fn bytes_min(self, header: &FrameHeader) -> usize {
+        match self {
+            Self::Readable => 0,
+            Self::Member(_) | Self::Whole => self.bytes_of(header),
+        }
     }
 }
 
@@ -78,7 +88,7 @@ impl ReaderState {
         let raw_bytes = frame.header.raw_bytes as usize;
         let content = match (&frame.header.coding, &frame.header.content) {
             (Coding::Raw, _) => frame.payload.to_vec(),
-            (Coding::Zstd, Content::Group(_)) => self.inflate(place, &frame.header, frame.payload, extent.bytes_of(&frame.header))?,
+            (Coding::Zstd, Content::Group(_)) => self.inflate(place, &frame.header, frame.payload, extent)?,
             (Coding::Zstd, _) => self.decoder()?.decode(frame.payload, None, raw_bytes)?,
             (Coding::Delta { .. }, _) => self.decoder()?.decode(frame.payload, base, raw_bytes)?,
         };
@@ -110,9 +120,9 @@ impl ReaderState {
         }
     }
 
-    /// The content of a group as far as `wanted_bytes`. What is kept of it is continued if it was the last one begun; else the group
-    /// is decoded anew, and in full if it was met before: then more of it will be wanted.
-    fn inflate(&mut self, place: FramePlace, header: &FrameHeader, payload: &[u8], wanted_bytes: usize) -> StoreResult<Vec<u8>> {
+    /// The content of a group as far as it is wanted. What is kept of it is continued if it was the last one begun; else the group
+    /// is decoded anew, and in full if it was met before: then more of it will be wanted. Damage behind what is wanted does no harm.
+    fn inflate(&mut self, place: FramePlace, header: &FrameHeader, payload: &[u8], extent: Extent) -> StoreResult<Vec<u8>> {
         let raw_bytes = header.raw_bytes as usize;
         let kept = self.frames.get_mut(&place).map(|decoded| std::mem::take(&mut decoded.content));
         let is_met_again = kept.is_some();
@@ -124,10 +134,13 @@ impl ReaderState {
             }
             (_, None) => (Vec::new(), Inflater::new()?),
         };
-        let wanted_bytes = if is_met_again && content.is_empty() { raw_bytes } else { wanted_bytes };
+        let wanted_bytes = if is_met_again && content.is_empty() { raw_bytes } else { extent.bytes_of(header) };
         content.reserve_exact(raw_bytes - content.len());
-        inflater.inflate(payload, &mut content, wanted_bytes)?;
-        self.inflater = Some((place, inflater));
+        match inflater.inflate(payload, &mut content, wanted_bytes) {
+            Ok(()) => self.inflater = Some((place, inflater)),
+            Err(_) if content.len() >= extent.bytes_min(header) => {}
+            Err(error) => return Err(error),
+        }
         Ok(content)
     }
 }

@@ -224,6 +224,11 @@ impl<'s> Reader<'s> {
         self.decode_chain(location, Extent::Whole)
     }
 
+    /// Decodes what can be decoded of the frame at a location: of a group perhaps only the first objects.
+    pub(super) fn decode_readable(&mut self, location: Location) -> StoreResult<Decoded> {
+        self.decode_chain(location, Extent::Readable)
+    }
+
     /// Decodes a frame, and the frames its deltas need, without recursion.
     fn decode_chain(&mut self, location: Location, extent: Extent) -> StoreResult<Decoded> {
         self.state.forget_before(self.store.known_collections());

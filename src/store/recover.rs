@@ -326,10 +326,10 @@ impl Found {
 }
 
 impl Store {
-    /// The ids of the objects in a frame, computed from its content. A frame that cannot be decoded has none.
+    /// The ids of the objects in a frame, computed from its content. What cannot be decoded has none.
     fn entries_of(&self, location: Location) -> StoreResult<Vec<(ObjectId, Location)>> {
         self.with_idle_reader(|reader| {
-            let decoded = reader.decode_whole(location)?;
+            let decoded = reader.decode_readable(location)?;
             if decoded.header.content == Content::ChunkList {
                 return Ok(vec![(ChunkList::decode(&decoded.content)?.whole, location)]);
             }
@@ -337,7 +337,7 @@ impl Store {
             Ok(members
                 .filter_map(|member| {
                     let range = decoded.header.member_range(member)?;
-                    let id = ObjectId::of(decoded.header.kind, &decoded.content[range]);
+                    let id = ObjectId::of(decoded.header.kind, decoded.content.get(range)?);
                     Some((id, location.with_member(member)))
                 })
                 .collect())

@@ -4,17 +4,22 @@ use std::sync::atomic::Ordering;
 
 use super::collecting::{collect, history, live_set, seal};
 use super::*;
-use crate::format::frame::{Base, Coding, Content, FrameHeader, encode_frame};
+use crate::format::frame::{Base, Coding, Content, Frame, FrameHeader, encode_frame};
 use crate::format::index::{IdPrefix, encode_run};
 use crate::store::decoded::Decoded;
 
-/// Two groups of forty texts, each far longer than what zstd decompresses at a time.
+/// Forty texts that make a group far longer than what zstd decompresses at a time.
+fn texts(first_seed: u64) -> Vec<Vec<u8>> {
+    let text = |seed| noise(seed, 6000).iter().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes();
+    (first_seed..first_seed + 40).map(text).collect()
+}
+
+/// Two groups of such texts.
 fn groups(store: &Store) -> [Vec<Location>; 2] {
     let batch = store.batch().unwrap();
     let mut writer = Writer::new(store, &batch).unwrap();
-    let text = |seed: u64| noise(seed, 6000).iter().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes();
-    let ids = [0, 100].map(|first| {
-        let contents: Vec<Vec<u8>> = (first..first + 40).map(text).collect();
+    let ids = [0, 100].map(|first_seed| {
+        let contents = texts(first_seed);
         let slices: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
         writer.put_group(ObjectKind::Blob, &slices).unwrap()
     });
@@ -159,4 +164,45 @@ fn bases_that_lead_round_in_circles_are_an_error() {
     let store = test.open();
     assert_eq!(store.candidates(&id).len(), 2);
     assert!(read(&store, &id).is_err_and(|error| error.is_damage()));
+}
+
+#[test]
+fn what_a_reader_cannot_pass_on_is_no_damage() {
+    let test = TestStore::new();
+    let store = test.open();
+    let (ids, _) = push(&store, &[(b"small", None), (&noise(1, 3 << 20), None)], b"r1");
+    for id in ids {
+        let mut taken = 0;
+        let result = store.reader().stream(ObjectKind::Blob, &id, &mut |piece| {
+            taken += piece.len();
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        });
+        assert!(matches!(&result, Err(StoreError::Sink(error)) if error.kind() == std::io::ErrorKind::BrokenPipe));
+        assert!(taken > 0 && !result.unwrap_err().is_damage());
+    }
+}
+
+#[test]
+fn what_stands_before_the_damage_in_a_group_stays_readable() {
+    let test = TestStore::new();
+    groups(&test.open());
+    let mut bytes = std::fs::read(test.segment(1)).unwrap();
+    let group_end = SEGMENT_HEADER_BYTES + Frame::parse(&bytes[SEGMENT_HEADER_BYTES..]).unwrap().frame_bytes;
+    bytes[group_end - 4000..group_end - 1000].fill(0xff);
+    std::fs::write(test.segment(1), bytes).unwrap();
+    let ids: Vec<ObjectId> = texts(0).iter().map(|text| ObjectId::of(ObjectKind::Blob, text)).collect();
+    let check = |store: &Store| {
+        let mut reader = store.reader();
+        for round in 0..2 {
+            assert!(reader.read(ObjectKind::Blob, &ids[39], u64::MAX).is_err_and(|error| error.is_damage()), "round {round}");
+            assert_eq!(reader.read(ObjectKind::Blob, &ids[round], u64::MAX).unwrap(), texts(0)[round], "round {round}");
+        }
+    };
+    let store = test.open();
+    check(&store);
+    // Also when nobody says any more what stands where.
+    store.forget_index().unwrap();
+    let store = test.open();
+    store.catch_up(Known::Nothing).unwrap();
+    check(&store);
 }
