@@ -8,6 +8,7 @@ mod common;
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::contract::exit;
@@ -226,12 +227,17 @@ fn a_limit_on_the_size_of_files() {
 
 #[test]
 fn a_limit_on_open_files() {
+    static EXHAUSTED: AtomicBool = AtomicBool::new(false);
     let limits: Vec<String> = (6..26).chain([32, 48, 64, 256]).map(|files| format!("--nofile={files}")).collect();
     limited(&limits, |scenario, expected, sandbox, run| match run.code {
         // The program's loader could not open its libraries.
         127 => Ok(()),
-        _ => check_run(scenario, expected, sandbox, run),
+        _ => {
+            EXHAUSTED.fetch_or(run.stdout.contains("\"exhausted\""), Ordering::Relaxed);
+            check_run(scenario, expected, sandbox, run)
+        }
     });
+    assert!(EXHAUSTED.load(Ordering::Relaxed), "no scan met its limit: `ScanError::Exhausted`");
 }
 
 #[test]

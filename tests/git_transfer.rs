@@ -6,10 +6,13 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::contract::{self, exit};
 use common::files::chmod;
 use common::sandbox::Sandbox;
+use lua_store::git::Order;
+use lua_store::ops::{self, Host, ImportGitOptions, Notice, OpsError, Phase, QuietHost, Workspace};
 use serde_json::Value;
 
 /// A git repository beside the workspace of a sandbox.
@@ -378,4 +381,50 @@ fn an_export_that_fails_leaves_no_folder_that_was_not_there() {
     }
     assert!(!new.exists());
     assert_eq!(fs::read_dir(&empty).unwrap().count(), 0);
+}
+
+/// Stops an import when it has brought so many commits.
+struct StopsAt {
+    commits: u64,
+    quiet: QuietHost,
+}
+
+impl Host for StopsAt {
+    fn now_ms(&self) -> i64 {
+        self.quiet.now_ms()
+    }
+
+    fn cancel_flag(&self) -> &AtomicBool {
+        self.quiet.cancel_flag()
+    }
+
+    fn progress(&self, phase: Phase, done: u64, _: Option<u64>) {
+        self.cancel_flag().fetch_or(phase == Phase::Importing && done >= self.commits, Ordering::Relaxed);
+    }
+
+    fn notice(&self, _: Notice) {}
+}
+
+#[test]
+fn an_import_that_is_stopped_says_how_far_it_came_and_goes_on_there() {
+    if !has_git("an_import_that_is_stopped_says_how_far_it_came_and_goes_on_there") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let mut git = Git::new(&sandbox);
+    let (line, _) = git.grow();
+    sandbox.lua(&["init"]).expect(exit::OK);
+    let host = StopsAt { commits: 2, quiet: QuietHost::default() };
+    let mut workspace = Workspace::open(&sandbox.workspace(), &host).unwrap();
+    let options =
+        ImportGitOptions { repository: git.folder.clone(), tip: "HEAD".to_owned(), since: None, order: Order::FirstParent, append: false };
+    let plan = ops::plan_git_import(Some(&workspace), &options).unwrap();
+    match ops::import_git(&mut workspace, &plan, &host) {
+        Err(OpsError::ImportStopped { versions, source }) => assert!(versions == 2 && matches!(*source, OpsError::Cancelled), "{source}"),
+        other => panic!("{other:?}"),
+    }
+    drop(workspace);
+    assert_eq!(rows(&sandbox).len(), 2);
+    let answer = import(&sandbox, &git, &["--append"]);
+    assert_eq!((answer["versions"].as_u64(), rows(&sandbox).len()), (Some(line as u64 - 2), line));
 }

@@ -7,6 +7,11 @@ use common::contract::exit;
 use common::far::Far;
 use common::random::Random;
 use common::sandbox::Sandbox;
+use lua_store::format::record::VersionNumber;
+use lua_store::id::{ObjectId, ObjectKind};
+use lua_store::ops::{self, OpsError, QuietHost, VersionPath, Workspace};
+use lua_store::path::RelPath;
+use lua_store::store::StoreError;
 use serde_json::Value;
 
 const VERSIONS: u64 = 4;
@@ -200,4 +205,18 @@ fn what_is_not_here_is_looked_up_only_where_something_is_missing() {
     let run = other.lua_json(&["sync"]).expect(exit::ERROR);
     assert_eq!(run.value()["error"]["code"], "settings", "{run}");
     assert_eq!(std::fs::read(other.store().join("remotes/origin.absent")).unwrap(), b"nobody reads this");
+}
+
+/// Whoever asks the library for a content without fetching it learns that it is elsewhere, and not that it is damaged.
+#[test]
+fn a_content_that_is_at_a_remote_alone_is_not_here_and_not_lost() {
+    let (far, _one) = shared();
+    let other = far.clone();
+    let workspace = Workspace::open(&other.workspace(), &QuietHost::default()).unwrap();
+    let place = VersionPath { version: VersionNumber(2), path: RelPath::new(b"folder/1").unwrap() };
+    let error = ops::cat(&workspace, &place, &mut |_| Ok(())).unwrap_err();
+    let OpsError::Store(StoreError::Missing { id, .. }) = error else { panic!("{error}") };
+    assert!(matches!(ops::missing_or_not_here(&workspace, error), OpsError::NotHere { id: named } if named == id));
+    let lost = OpsError::Store(StoreError::Missing { kind: ObjectKind::Blob, id: ObjectId::ZERO });
+    assert!(matches!(ops::missing_or_not_here(&workspace, lost), OpsError::Store(StoreError::Missing { .. })));
 }

@@ -130,3 +130,14 @@ fn the_command_that_when_names_brings_the_text_back() {
     sandbox.run(shell).expect(exit::OK);
     assert_eq!(std::fs::read(sandbox.path("src/it's b.rs")).unwrap(), b"// new\nfn one() {}\nlet needle = 1;\n");
 }
+
+#[test]
+fn what_fits_nearly_everything_is_refused_before_it_fills_the_memory() {
+    let sandbox = Sandbox::new();
+    sandbox.write("many", "a\n".repeat(2_000_000));
+    sandbox.push();
+    let run = sandbox.lua_json(&["grep", "a"]).expect(exit::ERROR);
+    assert_eq!(run.value()["error"]["code"], "too_many_matches", "{run}");
+    let counted = sandbox.lua(&["grep", "-c", "a"]).expect(exit::OK);
+    assert_eq!(counted.stdout, "v1:many:2000000\n");
+}

@@ -247,6 +247,12 @@ mod tests {
     }
 
     #[test]
+    fn what_is_over_a_limit_is_refused_with_the_limit() {
+        let read = |max| ByteReader::new(&[7], "test").varint_max(max);
+        assert_eq!((read(7), read(6)), (Ok(7), Err(FormatError::OverLimit { what: "test", value: 7, max: 6 })));
+    }
+
+    #[test]
     fn long_forms_are_refused() {
         for bytes in [&[0x80, 0][..], &[0xff; 11], &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2]] {
             assert!(matches!(ByteReader::new(bytes, "test").varint(), Err(FormatError::Malformed { .. })));

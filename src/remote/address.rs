@@ -93,6 +93,14 @@ fn open_cloud(_: &str, _: &Environment) -> RemoteResult<Box<dyn Bucket>> {
 mod tests {
     use super::*;
 
+    /// The gate runs the tests of this file without the feature as well.
+    #[cfg(not(feature = "remote"))]
+    #[test]
+    fn a_program_without_clouds_says_that_it_is_one() {
+        let address = Address::parse("s3://bucket/a", Path::new("/w")).unwrap();
+        assert!(matches!(address.open(&Environment::default(), false), Err(RemoteError::NotBuilt)));
+    }
+
     #[test]
     fn addresses_are_checked() {
         let parse = |text: &str| Address::parse(text, Path::new("/w"));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::testing::{Directory, Fate, Scripted};
 use super::*;
 use crate::format::record::{Record, RecordBody, VersionNumber};
-use crate::format::remote::{PackRef, RemoteEntry};
+use crate::format::remote::{PackRef, RemoteEntry, RemoteFormat};
 use crate::id::ObjectId;
 
 const FAULTS: [Fate; 3] = [Fate::RequestLost, Fate::AnswerLost, Fate::Repeated];
@@ -319,4 +319,14 @@ fn of_two_who_change_a_passphrase_at_once_one_is_refused() {
     let bucket = testing::Scripted::once(directory(&folder), "create", "keys/", faster);
     assert!(matches!(change_key(&bucket, &format, &key, &passphrase("ours")), Err(RemoteError::Contended { .. })));
     assert!(unlock(&directory(&folder), &format, &passphrase("theirs")).is_ok());
+}
+
+#[test]
+fn a_remote_that_was_open_and_is_sealed_now_is_not_believed() {
+    let folder = tempfile::tempdir().unwrap();
+    let remote = find_or_found(Box::new(directory(&folder))).unwrap();
+    remote.check_identity().unwrap();
+    let format = RemoteFormat { key: Some(seal::MasterKey::random().id()), repository: remote.repository() };
+    std::fs::write(folder.path().join("format"), format.encode()).unwrap();
+    assert!(matches!(remote.check_identity(), Err(RemoteError::Encrypted)));
 }

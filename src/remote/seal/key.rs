@@ -123,6 +123,14 @@ mod tests {
     const REPOSITORY: RepositoryId = RepositoryId(*b"0123456789abcdef");
 
     #[test]
+    fn a_cost_that_the_derivation_does_not_know_is_an_error() {
+        for cost in [KdfCost { memory_kib: 1, ..CHEAP }, KdfCost { passes: 0, ..CHEAP }, KdfCost { lanes: 0, ..CHEAP }] {
+            let wrapped = MasterKey::random().wrap(b"correct horse", REPOSITORY, 1, cost);
+            assert!(matches!(wrapped, Err(RemoteError::KeyDerivation { .. })), "{cost:?}");
+        }
+    }
+
+    #[test]
     fn a_wrapped_key_opens_with_its_passphrase_only() {
         let key = MasterKey::random();
         let wrapped = key.wrap(b"correct horse", REPOSITORY, 2, CHEAP).unwrap();

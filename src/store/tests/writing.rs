@@ -4,7 +4,7 @@ use super::collecting::{collect, live_set, seal};
 use super::rewriting::frames;
 use super::*;
 use crate::format::frame::Frame;
-use crate::limits::GROUP_MEMBERS_MAX;
+use crate::limits::{GROUP_MEMBERS_MAX, SEGMENTS_MAX};
 
 /// Puts one content into a batch of its own; its id and how many objects that took.
 fn put(store: &Store, content: &[u8], base: Option<&ObjectId>, mends: bool) -> (ObjectId, u64) {
@@ -129,4 +129,40 @@ fn lists_of_chunks_are_deltas_too_up_to_the_longest_chain() {
     }
     let expected: Vec<u8> = (1..=DELTA_DEPTH_MAX).chain([1, 2]).collect();
     assert_eq!(list_depths, expected);
+}
+
+#[test]
+fn a_content_that_cannot_be_read_to_its_end_leaves_nothing() {
+    struct Breaks<'a>(&'a [u8]);
+    impl std::io::Read for Breaks<'_> {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            if self.0.is_empty() { Err(std::io::ErrorKind::ConnectionReset.into()) } else { self.0.read(buffer) }
+        }
+    }
+    let test = TestStore::new();
+    let store = test.open();
+    for bytes in [0, 1000, WHOLE_BYTES_MAX, 3 * WHOLE_BYTES_MAX] {
+        let (content, batch) = (noise(1, bytes), store.batch().unwrap());
+        let put = Writer::new(&store, &batch).unwrap().put_stream(ObjectKind::Blob, Breaks(&content), None);
+        assert!(matches!(put, Err(StoreError::Source(error)) if error.kind() == std::io::ErrorKind::ConnectionReset), "{bytes} bytes");
+        drop(batch);
+        assert_eq!(store.stored_bytes().unwrap(), 0, "{bytes} bytes");
+    }
+}
+
+#[test]
+fn a_store_with_a_segment_of_the_highest_number_takes_no_more_of_them() {
+    let test = TestStore::new();
+    let store = test.open();
+    push(&store, &[(b"first", None)], b"r1");
+    let last = (1..SEGMENTS_MAX).rev().find(|number| !Segments::is_adopted(*number)).unwrap();
+    std::fs::copy(test.segment(1), test.segment(last)).unwrap();
+    let store = test.open();
+    let large = noise(1, 40 << 20);
+    let batch = store.batch().unwrap();
+    Writer::new(&store, &batch).unwrap().put(ObjectKind::Blob, &large, None).unwrap();
+    assert!(matches!(store.publish(batch, b"r2"), Err(StoreError::Full)));
+    // What is there stays, and small pushes go behind it.
+    let (ids, _) = push(&store, &[(b"second", None)], b"r2");
+    assert_eq!(read(&test.open(), &ids[0]).unwrap(), b"second");
 }

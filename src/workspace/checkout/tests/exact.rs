@@ -10,6 +10,7 @@ use super::super::apply::apply_with;
 use super::super::moves::Moves;
 use super::super::testing::*;
 use super::super::*;
+use crate::tree::testing::MemoryTrees;
 use crate::workspace::testing::cases;
 
 fn bring(rig: &Rig, from: &Model, to: &Model, moves: &Moves<'_>) {
@@ -162,6 +163,18 @@ fn a_selection_is_materialized_with_its_folders_alone() {
     assert_eq!(read_model(temp.path()), model(&["a/b/x.txt = 1", "d.txt/"]));
     let error = write(MaterializeOptions { into_non_empty: true, expected_bytes: Some(1 << 60), ..options }).unwrap_err();
     assert!(matches!(error, WriteError::NoSpace { .. }));
+}
+
+#[test]
+fn a_version_of_which_a_tree_is_missing_is_not_materialized_and_the_place_is_named() {
+    let rig = Rig::new(&Model::new(), &model(&["a/b/x = 1", "c = 2"]));
+    let lost = rig.library.trees.0.iter().find(|(_, tree)| tree.get(b"x").is_some()).map(|(id, _)| *id).unwrap();
+    let mut trees = MemoryTrees::default();
+    trees.0.extend(rig.library.trees.0.iter().filter(|(id, _)| **id != lost).map(|(id, tree)| (*id, tree.clone())));
+    let temp = tempfile::tempdir().unwrap();
+    let target = crate::disk::Dir::open(temp.path(), crate::disk::RootOf::UserPath).unwrap();
+    let written = materialize(&target, &trees, &rig.to, &rig.library.contents, MaterializeOptions::default(), Watch::none(), &|_, _| ());
+    assert!(matches!(written, Err(WriteError::Other(CheckoutError::Tree { path, .. })) if path.as_bytes() == b"a/b"));
 }
 
 #[test]

@@ -137,3 +137,19 @@ fn what_a_killed_writer_left_is_written_over() {
     let after = root_with_cache(&sandbox);
     assert!(after.1 == 0);
 }
+
+#[test]
+fn a_cache_that_rots_while_it_is_in_use_is_named() {
+    let (sandbox, _, _) = sandbox();
+    let path = sandbox.store.path().join(CACHE);
+    sandbox.tick();
+    sandbox.write("d/e/c", "4");
+    let good = fs::read(&path).unwrap();
+    let mut scan = sandbox.scan_with(sandbox.cache(), &sandbox.options).unwrap();
+    sandbox.read_all(&scan);
+    // The rows of the folders above are asked for when their trees are built.
+    let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &vec![0xff; good.len()], 0).unwrap();
+    let built = scan.build_trees::<()>(&mut |_, _, _| Ok(()));
+    assert!(matches!(built, Err(BuildError::CacheDamaged)), "{built:?}");
+}

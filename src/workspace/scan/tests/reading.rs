@@ -27,6 +27,22 @@ fn only_files_below_the_root_are_opened() {
 }
 
 #[test]
+fn a_file_that_the_system_does_not_let_us_read_is_said_to_be_one() {
+    let sandbox = Sandbox::new();
+    sandbox.write("d/x", "1").chmod("d/x", 0).chmod("", 0o755);
+    let root = sandbox.root();
+    let open_as_nobody = || {
+        // Bits hold nothing back from root; the rights of a thread are its own.
+        if rustix::process::geteuid().is_root() {
+            rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(65_534)).unwrap();
+        }
+        root.open_file(&RelPath::new(b"d/x").unwrap())
+    };
+    let opened = std::thread::scope(|scope| scope.spawn(open_as_nobody).join().unwrap());
+    assert!(matches!(opened, Err(OpenError::Unreadable(error)) if error.kind() == std::io::ErrorKind::PermissionDenied));
+}
+
+#[test]
 fn files_that_vanish_or_change_before_they_are_read_are_left_out() {
     let sandbox = Sandbox::new();
     sandbox.write("d/gone", "1").write("d/dir", "1").write("d/link", "1").write("d/stays", "1").write("d/grows", "1");
