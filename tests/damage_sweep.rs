@@ -13,7 +13,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::contract::{self, Row, exit};
+use common::files::remove;
 use common::history::{Checked, did_not_crash};
+use common::random::Random;
 use common::sandbox::{Run, Sandbox};
 use common::tree_state::{Node, TreeState};
 use common::{check_all, grow, number_from_env};
@@ -25,6 +27,8 @@ use lua_store::version_log::VersionRow;
 const STEP: usize = 401;
 /// The same where the library is asked, unless `LUA_DAMAGE_STEP` says otherwise.
 const STEP_WITHIN_DEFAULT: usize = 4001;
+/// How many times several damages are done at once, unless `LUA_DAMAGE_SEVERAL` says otherwise.
+const SEVERAL_DEFAULT: usize = 40;
 /// How many lengths each file is cut to.
 const CUTS_PER_FILE: usize = 8;
 /// No command may take longer on a damaged store, which is so small that it needs a few milliseconds.
@@ -61,10 +65,23 @@ fn whole() -> Whole {
 /// What is done to one file of the store.
 #[derive(Clone, Debug)]
 enum Damage {
-    Flip { at: usize },
-    Clear { at: usize },
-    Set { at: usize },
-    Cut { bytes: usize },
+    Flip {
+        at: usize,
+    },
+    Clear {
+        at: usize,
+    },
+    Set {
+        at: usize,
+    },
+    /// So many bytes are no more than zeros: what a disk gives back for a block that was never written.
+    Zero {
+        at: usize,
+        bytes: usize,
+    },
+    Cut {
+        bytes: usize,
+    },
     Remove,
     SwapWith(PathBuf),
     PutBack,
@@ -73,6 +90,10 @@ enum Damage {
 
 /// A file of the store, by its path in it, and what is done to it.
 type Case = (PathBuf, Damage);
+
+fn name_of((path, damage): &Case) -> String {
+    format!("{} {damage:?}", path.display())
+}
 
 fn files_of(store: &Path) -> Vec<(PathBuf, usize)> {
     let entries = walkdir::WalkDir::new(store).sort_by_file_name().into_iter().map(|entry| entry.expect("a whole store can be walked"));
@@ -87,6 +108,7 @@ fn apply(whole: &Whole, store: &Path, (path, damage): &Case) -> std::io::Result<
         Damage::Flip { at } => change_byte(&file, *at, |byte| byte ^ 1 << (at % 8)),
         Damage::Clear { at } => change_byte(&file, *at, |_| 0),
         Damage::Set { at } => change_byte(&file, *at, |_| 0xff),
+        Damage::Zero { at, bytes } => (*at..at + bytes).try_for_each(|at| change_byte(&file, at, |_| 0)),
         Damage::Cut { bytes } => fs::OpenOptions::new().write(true).open(&file)?.set_len(*bytes as u64),
         Damage::Remove => fs::remove_file(&file),
         Damage::SwapWith(other) => {
@@ -105,12 +127,14 @@ fn apply(whole: &Whole, store: &Path, (path, damage): &Case) -> std::io::Result<
 
 fn change_byte(file: &Path, at: usize, change: impl FnOnce(u8) -> u8) -> std::io::Result<()> {
     let mut content = fs::read(file)?;
-    content[at] = change(content[at]);
+    // Another damage may have cut it off.
+    if let Some(byte) = content.get_mut(at) {
+        *byte = change(*byte);
+    }
     fs::write(file, content)
 }
 
-fn sweep(what: &str, whole: &Whole, cases: &[Case], check: fn(&Whole, &Case) -> Checked<()>) {
-    let name = |(path, damage): &Case| format!("{} {damage:?}", path.display());
+fn sweep<C: Sync>(what: &str, whole: &Whole, cases: &[C], name: fn(&C) -> String, check: fn(&Whole, &C) -> Checked<()>) {
     let findings = check_all(cases, name, |case| check(whole, case));
     println!("{what}: {} cases", cases.len());
     assert!(!cases.is_empty(), "{what}: nothing to damage");
@@ -161,7 +185,16 @@ fn check(whole: &Whole, case: &Case) -> Checked<()> {
 fn check_within(whole: &Whole, case: &Case) -> Checked<()> {
     let sandbox = if goes_by_cache(&case.0) { Sandbox::copy_of(&whole.sandbox) } else { Sandbox::with_store_of(&whole.sandbox) };
     apply(whole, &sandbox.store(), case).map_err(|error| format!("cannot be damaged: {error}"))?;
-    std::panic::catch_unwind(|| ask_within(whole, &sandbox, &case.0)).unwrap_or_else(|_| Err("it panicked".to_owned()))
+    unless_it_panics(|| {
+        let answers = Answers::of(whole, &sandbox)?;
+        answers.judge(whole)?;
+        // Files that were just copied are read with a rest of 100 ms, so only what matters for it is tried.
+        if answers.found || !goes_by_cache(&case.0) { Ok(()) } else { check_status(&sandbox) }
+    })
+}
+
+fn unless_it_panics<T>(ask: impl FnOnce() -> Checked<T>) -> Checked<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(ask)).unwrap_or_else(|_| Err("it panicked".to_owned()))
 }
 
 /// Whether what stands in a file of the store is held against the workspace.
@@ -169,50 +202,96 @@ fn goes_by_cache(damaged: &Path) -> bool {
     damaged.starts_with("cache")
 }
 
-fn ask_within(whole: &Whole, sandbox: &Sandbox, damaged: &Path) -> Checked<()> {
+fn check_status(sandbox: &Sandbox) -> Checked<()> {
     let host = QuietHost::default();
-    // Asked anew each time, as commands are. A store that is not opened at all is found damaged.
-    let open = || Workspace::open(&sandbox.workspace(), &host);
-    let verified = open().and_then(|mut workspace| ops::verify(&mut workspace, &VerifyOptions::default(), &host)).ok();
-    let is_whole = |found: &VerifyOutcome| found.damaged.is_empty() && found.store_damage.is_empty() && found.log_damage.is_none();
-    let found = !verified.as_ref().is_some_and(is_whole);
-    let listed = open().and_then(|workspace| ops::list(&workspace, None)).ok();
-    if !found && listed.as_ref() != Some(&whole.listed) {
-        return Err(format!("verify found nothing, but the list is another one: {listed:?}"));
-    }
-    let mut lost = BTreeSet::new();
-    let mut workspace = open().ok();
-    for (&version, tree) in &whole.trees {
-        let to = sandbox.outside(&format!("v{version}"));
-        let options = RestoreOptions {
-            version: Some(VersionNumber(version)),
-            target: RestoreTarget::Directory(to.clone()),
-            patterns: Vec::new(),
-            by: String::new(),
-            dry_run: false,
-        };
-        let restored = workspace.as_mut().is_some_and(|workspace| ops::restore(workspace, &options, &host).is_ok());
-        if !holds_nothing_wrong(restored, version, tree, &to)? {
-            lost.insert(version);
-        }
-    }
-    if !found && !lost.is_empty() {
-        return Err(format!("verify found nothing, but cannot be restored: {lost:?}"));
-    }
-    if let Some(verified) = verified.filter(|verified| verified.log_damage.is_none()) {
-        let named: BTreeSet<u64> =
-            verified.damaged.iter().flat_map(|damage| &damage.versions).map(|version: &VersionNumber| version.0).collect();
-        if named != lost {
-            return Err(format!("verify names {named:?}, but what cannot be restored is {lost:?}"));
-        }
-    }
-    // It goes by the cache. Elsewhere it is not asked, because files that were just copied are read with a rest of 100 ms.
-    if found || !goes_by_cache(damaged) {
-        return Ok(());
-    }
-    match open().and_then(|mut workspace| ops::status(&mut workspace, &StatusOptions::default(), &host)) {
+    let status = Workspace::open(&sandbox.workspace(), &host)
+        .and_then(|mut workspace| ops::status(&mut workspace, &StatusOptions::default(), &host));
+    match status {
         Ok(status) if !status.changes.is_empty() => Err(format!("the workspace is unchanged, but: {:?}", status.changes)),
         _ => Ok(()),
+    }
+}
+
+/// Several damages at once: the same is asked, then the store is repaired, and whatever came back before comes back after that.
+fn check_several(whole: &Whole, (_, cases): &(u64, Vec<Case>)) -> Checked<()> {
+    let sandbox = Sandbox::with_store_of(&whole.sandbox);
+    for case in cases {
+        match apply(whole, &sandbox.store(), case) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(format!("cannot be damaged: {error}")),
+            _ => {}
+        }
+    }
+    // Segments and log know the versions, each by itself. Where both are damaged, nobody may be left who knows of the newest ones.
+    let is_hit = |name: &str| cases.iter().any(|(path, _)| path.to_string_lossy().starts_with(name));
+    let somebody_knows = !(is_hit("objects") && is_hit("index.db"));
+    let ask = || {
+        let answers = Answers::of(whole, &sandbox)?;
+        let judged = if somebody_knows { answers.judge(whole) } else { Ok(()) };
+        judged.map(|()| answers.lost)
+    };
+    let lost = unless_it_panics(ask)?;
+    let restored = whole.trees.keys().map(|version| sandbox.outside(&format!("v{version}")));
+    restored.filter(|folder| folder.exists()).for_each(|folder| remove(&folder));
+    // What cannot be repaired is left as it was.
+    let _ = unless_it_panics(|| Ok(ops::repair(&sandbox.workspace(), &QuietHost::default())))?;
+    let lost_then = unless_it_panics(ask).map_err(|error| format!("after a repair: {error}"))?;
+    if lost_then.is_subset(&lost) { Ok(()) } else { Err(format!("{lost:?} could not be restored, and after a repair {lost_then:?}")) }
+}
+
+/// What the library says of a store.
+struct Answers {
+    /// Whether it was called damaged, or could not be opened.
+    found: bool,
+    listed: Option<(Vec<VersionRow>, Option<VersionNumber>)>,
+    /// The versions that are said to be damaged; `None` without a whole list of them.
+    named: Option<BTreeSet<u64>>,
+    /// The versions that do not come back.
+    lost: BTreeSet<u64>,
+}
+
+impl Answers {
+    /// Asks. An error if anything comes back that was never put in.
+    fn of(whole: &Whole, sandbox: &Sandbox) -> Checked<Self> {
+        let host = QuietHost::default();
+        // Opened anew each time, as commands do. A store that is not opened at all is found damaged.
+        let open = || Workspace::open(&sandbox.workspace(), &host);
+        let verified = open().and_then(|mut workspace| ops::verify(&mut workspace, &VerifyOptions::default(), &host)).ok();
+        let is_whole = |found: &VerifyOutcome| found.damaged.is_empty() && found.store_damage.is_empty() && found.log_damage.is_none();
+        let found = !verified.as_ref().is_some_and(is_whole);
+        let listed = open().and_then(|workspace| ops::list(&workspace, None)).ok();
+        let versions = |found: VerifyOutcome| found.damaged.iter().flat_map(|damage| &damage.versions).map(|version| version.0).collect();
+        let named = verified.filter(|verified| verified.log_damage.is_none()).map(versions);
+        let mut lost = BTreeSet::new();
+        let mut workspace = open().ok();
+        for (&version, tree) in &whole.trees {
+            let to = sandbox.outside(&format!("v{version}"));
+            let options = RestoreOptions {
+                version: Some(VersionNumber(version)),
+                target: RestoreTarget::Directory(to.clone()),
+                patterns: Vec::new(),
+                by: String::new(),
+                dry_run: false,
+            };
+            let restored = workspace.as_mut().is_some_and(|workspace| ops::restore(workspace, &options, &host).is_ok());
+            if !holds_nothing_wrong(restored, version, tree, &to)? {
+                lost.insert(version);
+            }
+        }
+        Ok(Self { found, listed, named, lost })
+    }
+
+    fn judge(&self, whole: &Whole) -> Checked<()> {
+        let Self { found, listed, named, lost } = self;
+        if !found && listed.as_ref() != Some(&whole.listed) {
+            return Err(format!("verify found nothing, but the list is another one: {listed:?}"));
+        }
+        if !found && !lost.is_empty() {
+            return Err(format!("verify found nothing, but cannot be restored: {lost:?}"));
+        }
+        match named {
+            Some(named) if named != lost => Err(format!("verify names {named:?}, but what cannot be restored is {lost:?}")),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -257,7 +336,7 @@ fn bytes_flipped() {
     let whole = whole();
     let flips = |(path, bytes): (PathBuf, usize)| (0..bytes).step_by(STEP).map(move |at| (path.clone(), Damage::Flip { at }));
     let cases: Vec<Case> = files_of(&whole.sandbox.store()).into_iter().flat_map(flips).collect();
-    sweep("bytes_flipped", &whole, &cases, check);
+    sweep("bytes_flipped", &whole, &cases, name_of, check);
 }
 
 #[test]
@@ -275,7 +354,43 @@ fn every_byte_flipped_cleared_and_set() {
     let below = std::env::var("LUA_DAMAGE_BELOW").unwrap_or_default();
     let files = files_of(&whole.sandbox.store()).into_iter().filter(|(path, _)| path.starts_with(&below));
     let cases: Vec<Case> = files.flat_map(each).collect();
-    sweep("every_byte_flipped_cleared_and_set", &whole, &cases, check_within);
+    sweep("every_byte_flipped_cleared_and_set", &whole, &cases, name_of, check_within);
+}
+
+/// One to four damages of any kind, anywhere.
+fn any_damages(files: &[(PathBuf, usize)], random: &mut Random) -> Vec<Case> {
+    let damage = |random: &mut Random| {
+        let (path, file_bytes) = &files[random.below(files.len())];
+        let at = random.below((*file_bytes).max(1));
+        let neighbours: Vec<&PathBuf> =
+            files.iter().map(|(other, _)| other).filter(|other| *other != path && other.parent() == path.parent()).collect();
+        let damage = match random.below(16) {
+            0..6 => Damage::Flip { at },
+            6..9 => Damage::Zero { at: at / 512 * 512, bytes: 512 },
+            9..11 => Damage::Cut { bytes: at },
+            11 => Damage::Append,
+            12 => Damage::Remove,
+            13 if !neighbours.is_empty() => Damage::SwapWith(neighbours[random.below(neighbours.len())].clone()),
+            14 => Damage::PutBack,
+            _ => Damage::Set { at },
+        };
+        (path.clone(), damage)
+    };
+    (0..1 + random.below(4)).map(|_| damage(random)).collect()
+}
+
+#[test]
+fn several_damages_at_once_and_a_repair() {
+    let whole = whole();
+    // Where the contents are is where damage hurts: half of it goes there.
+    let all = files_of(&whole.sandbox.store());
+    let (contents, others): (Vec<_>, Vec<_>) = all.into_iter().partition(|(path, _)| path.starts_with("objects"));
+    let files: Vec<_> = contents.iter().cycle().take(others.len()).chain(&others).cloned().collect();
+    let first = number_from_env("LUA_DAMAGE_SEED", 0) as u64;
+    let seeds = first..first + number_from_env("LUA_DAMAGE_SEVERAL", SEVERAL_DEFAULT) as u64;
+    let cases: Vec<(u64, Vec<Case>)> = seeds.map(|seed| (seed, any_damages(&files, &mut Random::new(seed)))).collect();
+    let name = |(seed, cases): &(u64, Vec<Case>)| format!("{seed}: {}", cases.iter().map(name_of).collect::<Vec<_>>().join(", "));
+    sweep("several_damages_at_once_and_a_repair", &whole, &cases, name, check_several);
 }
 
 #[test]
@@ -289,7 +404,7 @@ fn every_file_cut_or_grown() {
         cases.extend(lengths.into_iter().map(|bytes| (path.clone(), Damage::Cut { bytes })));
         cases.push((path, Damage::Append));
     }
-    sweep("every_file_cut_or_grown", &whole, &cases, check);
+    sweep("every_file_cut_or_grown", &whole, &cases, name_of, check);
 }
 
 #[test]
@@ -302,5 +417,5 @@ fn every_file_removed_swapped_or_put_back() {
         cases.extend(neighbours.map(|other| (path.clone(), Damage::SwapWith(other.clone()))));
     }
     cases.extend(files.iter().filter(|path| whole.older.join(path).is_file()).map(|path| (path.clone(), Damage::PutBack)));
-    sweep("every_file_removed_swapped_or_put_back", &whole, &cases, check);
+    sweep("every_file_removed_swapped_or_put_back", &whole, &cases, name_of, check);
 }
