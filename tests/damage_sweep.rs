@@ -29,7 +29,8 @@ const STEP: usize = 401;
 const STEP_WITHIN_DEFAULT: usize = 4001;
 /// How many times several damages are done at once, unless `LUA_DAMAGE_SEVERAL` says otherwise.
 const SEVERAL_DEFAULT: usize = 40;
-/// How many lengths each file is cut to.
+const SECTOR_BYTES: usize = 512;
+/// How many lengths each file is cut to for the program.
 const CUTS_PER_FILE: usize = 8;
 /// No command may take longer on a damaged store, which is so small that it needs a few milliseconds.
 const COMMAND_MS_MAX: u64 = 20_000;
@@ -366,7 +367,7 @@ fn any_damages(files: &[(PathBuf, usize)], random: &mut Random) -> Vec<Case> {
             files.iter().map(|(other, _)| other).filter(|other| *other != path && other.parent() == path.parent()).collect();
         let damage = match random.below(16) {
             0..6 => Damage::Flip { at },
-            6..9 => Damage::Zero { at: at / 512 * 512, bytes: 512 },
+            6..9 => Damage::Zero { at: at / SECTOR_BYTES * SECTOR_BYTES, bytes: SECTOR_BYTES },
             9..11 => Damage::Cut { bytes: at },
             11 => Damage::Append,
             12 => Damage::Remove,
@@ -391,6 +392,16 @@ fn several_damages_at_once_and_a_repair() {
     let cases: Vec<(u64, Vec<Case>)> = seeds.map(|seed| (seed, any_damages(&files, &mut Random::new(seed)))).collect();
     let name = |(seed, cases): &(u64, Vec<Case>)| format!("{seed}: {}", cases.iter().map(name_of).collect::<Vec<_>>().join(", "));
     sweep("several_damages_at_once_and_a_repair", &whole, &cases, name, check_several);
+}
+
+#[test]
+fn every_file_cut_at_every_sector() {
+    let whole = whole();
+    let cuts = |(path, file_bytes): (PathBuf, usize)| {
+        (0..file_bytes).step_by(SECTOR_BYTES).map(move |bytes| (path.clone(), Damage::Cut { bytes }))
+    };
+    let cases: Vec<Case> = files_of(&whole.sandbox.store()).into_iter().flat_map(cuts).collect();
+    sweep("every_file_cut_at_every_sector", &whole, &cases, name_of, check_within);
 }
 
 #[test]

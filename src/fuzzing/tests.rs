@@ -1,5 +1,6 @@
 //! A short form of the fuzzer that needs nothing but the library: every target with its corpus, and with what is like its corpus.
-//! `LUA_FUZZ_RUNS` says how many inputs each target is given; `LUA_WRITE_CORPUS=1` writes the seeds of the corpus anew.
+//! `LUA_FUZZ_RUNS` says how many inputs each target is given, `LUA_FUZZ_TARGETS` to which of them, with commas between;
+//! `LUA_WRITE_CORPUS=1` writes the seeds of the corpus anew.
 
 mod seeds;
 
@@ -80,7 +81,11 @@ fn every_target_has_a_program_and_a_corpus() {
 fn the_corpus_and_what_is_like_it_find_nothing() {
     let corpus = corpus();
     let all: Vec<&Vec<u8>> = corpus.values().flatten().collect();
-    for &(name, target) in TARGETS {
+    let wanted = std::env::var("LUA_FUZZ_TARGETS").ok();
+    let is_wanted = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted.split(',').any(|wanted| wanted == name));
+    let targets: Vec<_> = TARGETS.iter().filter(|(name, _)| is_wanted(name)).collect();
+    assert!(!targets.is_empty(), "there is no target {wanted:?}");
+    for &&(name, target) in &targets {
         let own: Vec<&Vec<u8>> = corpus[name].iter().collect();
         own.iter().for_each(|bytes| try_target(name, target, bytes));
         let default = if ON_DISK.contains(&name) { RUNS_ON_DISK } else { RUNS };

@@ -16,6 +16,7 @@ const RAW_BYTES_MAX: u32 = 1 << 17;
 
 thread_local! {
     static DECODER: RefCell<Decoder> = RefCell::new(Decoder::new().expect("there is memory for it"));
+    static ENCODER: RefCell<Encoder> = RefCell::new(Encoder::new().expect("there is memory for it"));
     static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
 }
 
@@ -54,10 +55,8 @@ fn inflated(payload: &[u8], raw_bytes: usize) -> Option<Vec<u8>> {
 /// A content and what it is a delta against: it comes back.
 pub(crate) fn round_trip(bytes: &[u8]) {
     let (prefix, content) = halves(bytes);
-    let mut encoder = Encoder::new().expect("there is memory for it");
-    let encoded =
-        [encoder.encode(content, None), encoder.encode(content, Some(prefix))].map(|encoded| encoded.expect("nothing is refused"));
-    for encoded in encoded {
+    let encode = |prefix| ENCODER.with_borrow_mut(|encoder| encoder.encode(content, prefix).expect("nothing is refused"));
+    for encoded in [encode(None), encode(Some(prefix))] {
         let (payload, prefix) = match &encoded {
             Encoded::Raw => continue,
             Encoded::Zstd(payload) => (payload, None),
