@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Deref;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 use super::simulated;
 
 /// A file of the store in memory, as long as it was when it was mapped.
@@ -17,7 +17,7 @@ enum Bytes {
     /// A file without bytes cannot be mapped.
     None,
     Mapped(memmap2::Mmap),
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     Simulated(simulated::Map),
 }
 
@@ -32,7 +32,7 @@ impl Map {
         Ok(Self(Bytes::Mapped(unsafe { memmap2::Mmap::map(file) }?)))
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub(super) fn of_simulated(map: simulated::Map) -> Self {
         Self(Bytes::Simulated(map))
     }
@@ -45,7 +45,7 @@ impl Deref for Map {
         match &self.0 {
             Bytes::None => &[],
             Bytes::Mapped(map) => map,
-            #[cfg(test)]
+            #[cfg(any(test, feature = "fuzzing"))]
             Bytes::Simulated(map) => map,
         }
     }

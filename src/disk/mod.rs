@@ -10,7 +10,9 @@ mod dir;
 mod file;
 mod lock;
 mod map;
-#[cfg(test)]
+// The fuzzer puts stores there, and has no use for faults.
+#[cfg(any(test, feature = "fuzzing"))]
+#[cfg_attr(not(test), allow(dead_code, unused_imports))]
 pub(crate) mod simulated;
 mod system;
 

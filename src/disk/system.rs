@@ -1,7 +1,7 @@
 //! The calls to the operating system that the store's files need, and none besides: everything else in `disk` is made of them.
 //!
-//! In the crate's own tests a handle may also stand for a file of a simulated machine, which loses power, fails and stops processes as a
-//! number says (`simulated`). In the program there is one kind of handle, and nothing of that.
+//! In the crate's own tests and for the fuzzer a handle may also stand for a file of a simulated machine, which loses power, fails and
+//! stops processes as a number says (`simulated`). In the program there is one kind of handle, and nothing of that.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, TryLockError};
@@ -20,7 +20,7 @@ use rustix::rand::GetRandomFlags;
 
 use super::LockMode;
 use super::map::Map;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 use super::simulated;
 
 const FILE_MODE: Mode = Mode::RUSR.union(Mode::WUSR);
@@ -31,7 +31,7 @@ const DIR_FLAGS: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::
 #[derive(Debug)]
 pub(super) enum Handle {
     Real(File),
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     Simulated(simulated::Handle),
 }
 
@@ -40,7 +40,7 @@ macro_rules! on {
     ($handle:expr, $real:ident => $by_kernel:expr, $simulated:ident => $by_simulation:expr) => {
         match $handle {
             Handle::Real($real) => $by_kernel,
-            #[cfg(test)]
+            #[cfg(any(test, feature = "fuzzing"))]
             Handle::Simulated($simulated) => $by_simulation,
         }
     };
@@ -211,7 +211,7 @@ impl Handle {
             file => file.own_numbers())
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     fn simulated(&self) -> &simulated::Handle {
         match self {
             Self::Simulated(handle) => handle,

@@ -13,10 +13,8 @@ use super::{TARGETS, Target};
 /// Most files of one target, and most bytes of all, so that the corpus stays a part of the project that nobody minds.
 const FILES_MAX: usize = 60;
 const CORPUS_BYTES_MAX: usize = 300_000;
-/// Inputs of a target that works in memory, and of one that makes a store on disk for each.
+/// Inputs that each target is given.
 const RUNS: usize = 1_500;
-const RUNS_ON_DISK: usize = 12;
-const ON_DISK: [&str; 2] = ["pack_taken_in", "segment"];
 
 fn fuzz_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz")
@@ -88,8 +86,7 @@ fn the_corpus_and_what_is_like_it_find_nothing() {
     for &&(name, target) in &targets {
         let own: Vec<&Vec<u8>> = corpus[name].iter().collect();
         own.iter().for_each(|bytes| try_target(name, target, bytes));
-        let default = if ON_DISK.contains(&name) { RUNS_ON_DISK } else { RUNS };
-        let runs = std::env::var("LUA_FUZZ_RUNS").map_or(default, |runs| runs.parse().expect("LUA_FUZZ_RUNS is a number"));
+        let runs = std::env::var("LUA_FUZZ_RUNS").map_or(RUNS, |runs| runs.parse().expect("LUA_FUZZ_RUNS is a number"));
         let mut random = Random::new(name);
         let started = std::time::Instant::now();
         for number in 0..runs {

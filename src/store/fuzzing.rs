@@ -2,11 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::HashSet;
-use std::path::PathBuf;
 
 use super::codec::{Decoder, Encoded, Encoder, Inflater};
 use super::{CheckReport, Incoming, Known, Store};
-use crate::disk::{Dir, RootOf};
+use crate::disk::simulated::{Machine, Process, Sabotage};
 use crate::format::frame::{FRAME_CHECKSUM_BYTES, Frame, encode_segment_header};
 use crate::format::fuzzing::{halves, sealed, sealed_pack};
 use crate::id::{ObjectId, ObjectKind};
@@ -17,7 +16,6 @@ const RAW_BYTES_MAX: u32 = 1 << 17;
 thread_local! {
     static DECODER: RefCell<Decoder> = RefCell::new(Decoder::new().expect("there is memory for it"));
     static ENCODER: RefCell<Encoder> = RefCell::new(Encoder::new().expect("there is memory for it"));
-    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::new());
 }
 
 /// A compressed payload with a length that it is said to have: all ways to decode it give the same, and no more than was said.
@@ -70,47 +68,57 @@ pub(crate) fn round_trip(bytes: &[u8]) {
     }
 }
 
+/// The payload of a content as a delta against another, which it must be much like.
+#[cfg(test)]
+pub(crate) fn delta(content: &[u8], prefix: &[u8]) -> Vec<u8> {
+    match ENCODER.with_borrow_mut(|encoder| encoder.encode(content, Some(prefix)).expect("nothing is refused")) {
+        Encoded::Delta(payload) => payload,
+        Encoded::Raw | Encoded::Zstd(_) => panic!("a delta would be no smaller"),
+    }
+}
+
 /// The frames of a segment: whatever the check says is whole can be read, and is what its id says.
 pub(crate) fn segment(bytes: &[u8]) {
     let segment = [&encode_segment_header([0; 8]), &resealed(bytes)[..]].concat();
-    SCRATCH.with_borrow(|scratch| {
-        let store = scratch.empty_store();
-        std::fs::write(scratch.folder.join("objects/000001.seg"), segment).expect("the folder is ours");
-        let caught = store.catch_up(Known::Nothing).expect("no bytes are an error");
-        assert!(caught.end <= store.end().expect("the folder is ours"));
-        let report = store.check(&mut |_| true).expect("no bytes are an error");
-        all_can_be_read(&store, &report);
-    });
+    let process = process();
+    let store = empty_store(&process);
+    let objects = process.root().open_dir("objects").expect("nothing fails here");
+    let file = objects.open_store_file("000001.seg", true, true).expect("nothing fails here");
+    file.write_at(&segment, 0).expect("nothing fails here");
+    let caught = store.catch_up(Known::Nothing).expect("no bytes are an error");
+    assert!(caught.end <= store.end().expect("nothing fails here"));
+    let report = store.check(&mut |_| true).expect("no bytes are an error");
+    all_can_be_read(&store, &report);
 }
 
 /// A pack that comes into an empty store: what is taken in is whole, and what is refused leaves nothing.
 pub(crate) fn pack_taken_in(bytes: &[u8]) {
     let pack = sealed_pack(bytes).unwrap_or_else(|| bytes.to_vec());
-    SCRATCH.with_borrow(|scratch| {
-        let store = scratch.empty_store();
-        let mut file = store.tmp().temp_file().expect("the folder is ours");
-        file.write(&pack).expect("the folder is ours");
-        let mut incoming = Incoming::new(&store, HashSet::new()).expect("there is memory for it");
-        let taken = incoming.add(file, &|_| false).and_then(|_| incoming.check_large(&|_| false));
-        if taken.is_ok() {
-            let batch = store.batch().expect("the folder is ours");
-            incoming.fill(&batch).expect("it was checked");
-            drop(incoming);
-            store.publish(batch, b"a record").expect("the folder is ours");
-        } else {
-            drop(incoming);
-            assert_eq!(store.stored_bytes().expect("the folder is ours"), 0);
-        }
-        let report = store.check(&mut |_| true).expect("no bytes are an error");
-        assert_eq!(report.damages, [], "damage was taken in");
-        all_can_be_read(&store, &report);
-    });
+    let process = process();
+    let store = empty_store(&process);
+    let mut file = store.tmp().temp_file().expect("nothing fails here");
+    file.write(&pack).expect("nothing fails here");
+    let mut incoming = Incoming::new(&store, HashSet::new()).expect("there is memory for it");
+    let taken = incoming.add(file, &|_| false).and_then(|_| incoming.check_large(&|_| false));
+    if taken.is_ok() {
+        let batch = store.batch().expect("nothing fails here");
+        incoming.fill(&batch).expect("it was checked");
+        drop(incoming);
+        store.publish(batch, b"a record").expect("nothing fails here");
+    } else {
+        drop(incoming);
+        assert_eq!(store.stored_bytes().expect("nothing fails here"), 0);
+    }
+    let report = store.check(&mut |_| true).expect("no bytes are an error");
+    assert_eq!(report.damages, [], "damage was taken in");
+    all_can_be_read(&store, &report);
 }
 
 fn all_can_be_read(store: &Store, report: &CheckReport) {
+    let mut reader = store.reader();
     // Records have no locations: they are read in their order only.
     for (kind, id) in report.whole.iter().filter(|(kind, _)| *kind != ObjectKind::Record) {
-        let content = store.read(*kind, id, u64::MAX).expect("the check said that it is whole");
+        let content = reader.read(*kind, id, u64::MAX).expect("the check said that it is whole");
         assert_eq!(ObjectId::of(*kind, &content), *id);
     }
 }
@@ -128,32 +136,14 @@ fn resealed(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// A folder for a store that is made anew for each input.
-struct Scratch {
-    folder: PathBuf,
+/// A store in the folder that holds everything of a machine which exists only in memory: to make one on a disk for each input would take
+/// far longer than all that is done with it.
+fn empty_store(process: &Process) -> Store {
+    let dir = process.root();
+    Store::create(&dir).expect("nothing fails here");
+    Store::open(&dir).expect("nothing fails here")
 }
 
-impl Scratch {
-    fn new() -> Self {
-        let mut number = [0; 8];
-        let _ = rustix::rand::getrandom(&mut number[..], rustix::rand::GetRandomFlags::NONBLOCK);
-        let folder = std::env::temp_dir().join(format!("lua-fuzzing-{:016x}", u64::from_le_bytes(number)));
-        std::fs::create_dir(&folder).expect("the folder for temporary files can be written");
-        Self { folder }
-    }
-
-    fn empty_store(&self) -> Store {
-        for name in ["objects", "index", "tmp"] {
-            let _ = std::fs::remove_dir_all(self.folder.join(name));
-        }
-        let dir = Dir::open(&self.folder, RootOf::UserPath).expect("the folder is ours");
-        Store::create(&dir).expect("the folder is ours");
-        Store::open(&dir).expect("the folder is ours")
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
+fn process() -> Process {
+    Process::new(&Machine::new(0, Sabotage::None, false), 0)
 }

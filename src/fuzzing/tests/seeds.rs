@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::disk::{Dir, RootOf};
 use crate::format::chunk_list::{Chunk, ChunkList};
 use crate::format::collection::CollectionJournal;
 use crate::format::frame::{Base, Coding, Content, Frame, FrameHeader, SEGMENT_HEADER_BYTES, encode_frame, encode_segment_header};
@@ -14,7 +15,8 @@ use crate::format::remote::{RemoteEntry, RemoteFormat, STAMP_BYTES, Stamp, tests
 use crate::format::stat_cache::{BlockRef, HEADER_BYTES, Header, block_sum, tests as blocks};
 use crate::format::tree::{Entry, Node, TreeBuilder};
 use crate::id::{ObjectId, ObjectKind};
-use crate::store::Position;
+use crate::store::fuzzing::delta;
+use crate::store::{Known, Packer, Position, Store};
 use crate::version_log::{LogHead, LogPosition};
 
 type Seeds = Vec<Vec<u8>>;
@@ -35,11 +37,8 @@ pub(super) fn all() -> BTreeMap<&'static str, Seeds> {
         ("index_tail", index_tails()),
         ("journal", vec![journals::sample().encode(), Journal { left_alone: Vec::new(), ..journals::sample() }.encode()]),
         ("log_head", log_heads()),
-        ("pack", vec![PackBuilder::new(Stamp::default()).finish(), PackBuilder::new(Stamp([7; STAMP_BYTES])).finish(), golden_pack()]),
-        (
-            "pack_taken_in",
-            vec![PackBuilder::new(Stamp::default()).finish(), PackBuilder::new(Stamp([7; STAMP_BYTES])).finish(), golden_pack()],
-        ),
+        ("pack", packs(GOLDEN_SEGMENT)),
+        ("pack_taken_in", packs(&small_segment())),
         ("patch", patches()),
         ("path", lines(PATHS)),
         ("payload", payloads()),
@@ -195,18 +194,24 @@ fn log_heads() -> Seeds {
     all_records().iter().zip(heads.iter().cycle()).map(|(record, head)| joined(head, &record.encode())).collect()
 }
 
-/// The objects of the golden store, packed.
-fn golden_pack() -> Vec<u8> {
+/// A store with this segment.
+fn store_of(segment: &[u8]) -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
-    let dir = crate::disk::Dir::open(folder.path(), crate::disk::RootOf::UserPath).unwrap();
-    crate::store::Store::create(&dir).unwrap();
-    std::fs::write(folder.path().join("objects/000001.seg"), GOLDEN_SEGMENT).unwrap();
-    let store = crate::store::Store::open(&dir).unwrap();
-    assert!(store.catch_up(crate::store::Known::Nothing).unwrap().end > Position::default());
+    let dir = Dir::open(folder.path(), RootOf::UserPath).unwrap();
+    Store::create(&dir).unwrap();
+    std::fs::write(folder.path().join("objects/000001.seg"), segment).unwrap();
+    let store = Store::open(&dir).unwrap();
+    assert!(store.catch_up(Known::Nothing).unwrap().end > Position::default());
+    (folder, store)
+}
+
+/// The objects of a segment, packed.
+fn pack_of(segment: &[u8]) -> Vec<u8> {
+    let (_folder, store) = store_of(segment);
     let whole = store.check(&mut |_| true).unwrap().whole;
     let mut wanted: Vec<(ObjectKind, ObjectId)> = whole.into_iter().filter(|(kind, _)| *kind != ObjectKind::Record).collect();
     wanted.sort_unstable_by_key(|(kind, id)| (*kind as u8, *id));
-    let mut packer = crate::store::Packer::new(&store, wanted.iter().copied().collect(), &|_| false, Default::default()).unwrap();
+    let mut packer = Packer::new(&store, wanted.iter().copied().collect(), &|_| false, Default::default()).unwrap();
     for (kind, id) in &wanted {
         assert!(packer.add(*kind, id).unwrap().is_none(), "they fit into one");
     }
@@ -288,10 +293,53 @@ fn secrets() -> Seeds {
     vec![key.into_bytes(), prefixes.as_bytes().to_vec(), aws.clone().into_bytes(), format!("xoxb-{aws} glpat------BEGIN ").into_bytes()]
 }
 
+fn packs(segment: &[u8]) -> Seeds {
+    vec![PackBuilder::new(Stamp::default()).finish(), PackBuilder::new(Stamp([7; STAMP_BYTES])).finish(), pack_of(segment)]
+}
+
 fn segments() -> Seeds {
-    let golden = GOLDEN_SEGMENT[SEGMENT_HEADER_BYTES..].to_vec();
     let first = golden_frames().next().map(|(bytes, _)| bytes.to_vec()).unwrap();
-    vec![golden, [&first[..], &first, &first[..9]].concat(), b"no frame".to_vec()]
+    vec![small_segment()[SEGMENT_HEADER_BYTES..].to_vec(), [&first[..], &first, &first[..9]].concat(), b"no frame".to_vec()]
+}
+
+/// The golden segment without its large file, which would take most of the time of every run.
+fn golden_segment_without_large_file() -> Vec<u8> {
+    let mut segment = encode_segment_header([0; 8]).to_vec();
+    let mut moved: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut was_at = 0;
+    for (bytes, frame) in golden_frames() {
+        let mut header = frame.header.clone();
+        if header.raw_bytes <= 4096 && header.content != Content::ChunkList {
+            moved.insert(was_at, segment.len());
+            if let Coding::Delta { base: Base::Near { distance, .. }, .. } = &mut header.coding {
+                *distance = (segment.len() - moved[&(was_at - *distance as usize)]) as u64;
+            }
+            encode_frame(&header, frame.payload, &mut segment);
+        }
+        was_at += bytes.len();
+    }
+    segment
+}
+
+/// The same, with a small file in chunks and a delta whose base is named.
+fn small_segment() -> Vec<u8> {
+    let mut segment = golden_segment_without_large_file();
+    let mut push = |content, coding, raw: &[u8], payload: &[u8]| {
+        let header =
+            FrameHeader { kind: ObjectKind::Blob, content, coding, raw_bytes: raw.len() as u32, stored_bytes: payload.len() as u32 };
+        encode_frame(&header, payload, &mut segment);
+    };
+    let (begin, end) = ("a text that another is much like, ".repeat(9), "and its end");
+    let blob = |content: &str| ObjectId::of(ObjectKind::Blob, content.as_bytes());
+    let both = format!("{begin}{end}");
+    push(Content::Group(vec![begin.len() as u32, end.len() as u32]), Coding::Raw, both.as_bytes(), both.as_bytes());
+    let chunk = |content: &str| Chunk { id: blob(content), bytes: content.len() as u32 };
+    let list = ChunkList { whole: blob(&both), chunks: vec![chunk(&begin), chunk(end)] }.encode();
+    push(Content::ChunkList, Coding::Raw, &list, &list);
+    let like_it = begin.replacen("another", "no other", 1);
+    let payload = delta(like_it.as_bytes(), begin.as_bytes());
+    push(Content::Single, Coding::Delta { base: Base::Far(blob(&begin)), depth: 1 }, like_it.as_bytes(), &payload);
+    segment
 }
 
 fn stat_caches() -> Seeds {
@@ -310,4 +358,13 @@ fn trees() -> Seeds {
     all.push(Entry { name: "c\u{301}".as_bytes(), node: Node::File { mode: 0, bytes: 0, id } });
     let golden = golden_frames().filter(|(_, frame)| frame.header.kind == ObjectKind::Tree && frame.header.coding == Coding::Raw);
     golden.map(|(_, frame)| frame.payload.to_vec()).chain([Vec::new(), all.finish().as_bytes().to_vec()]).collect()
+}
+
+#[test]
+fn the_small_segment_is_whole() {
+    let (_folder, store) = store_of(&small_segment());
+    let report = store.check(&mut |_| true).unwrap();
+    assert_eq!(report.damages, []);
+    // Four blobs, a delta, three trees, two deltas and four records of the golden one; two texts, both of them, and one like it.
+    assert_eq!(report.whole.len(), 18, "{:?}", report.whole);
 }
