@@ -1,6 +1,6 @@
 //! A short form of the fuzzer that needs nothing but the library: every target with its corpus, and with what is like its corpus.
-//! `LUA_FUZZ_RUNS` says how many inputs each target is given, `LUA_FUZZ_TARGETS` to which of them, with commas between;
-//! `LUA_WRITE_CORPUS=1` writes the seeds of the corpus anew.
+//! `LUA_FUZZ_RUNS` says how many inputs each target is given, `LUA_FUZZ_TARGETS` to which of them, with commas between, `LUA_FUZZ_SEED` (any
+//! text) brings others than in the run before; `LUA_WRITE_CORPUS=1` writes the seeds of the corpus anew.
 
 mod seeds;
 
@@ -80,6 +80,7 @@ fn the_corpus_and_what_is_like_it_find_nothing() {
     let corpus = corpus();
     let all: Vec<&Vec<u8>> = corpus.values().flatten().collect();
     let wanted = std::env::var("LUA_FUZZ_TARGETS").ok();
+    let seed = std::env::var("LUA_FUZZ_SEED").unwrap_or_default();
     let is_wanted = |name: &str| wanted.as_ref().is_none_or(|wanted| wanted.split(',').any(|wanted| wanted == name));
     let targets: Vec<_> = TARGETS.iter().filter(|(name, _)| is_wanted(name)).collect();
     assert!(!targets.is_empty(), "there is no target {wanted:?}");
@@ -87,7 +88,7 @@ fn the_corpus_and_what_is_like_it_find_nothing() {
         let own: Vec<&Vec<u8>> = corpus[name].iter().collect();
         own.iter().for_each(|bytes| try_target(name, target, bytes));
         let runs = std::env::var("LUA_FUZZ_RUNS").map_or(RUNS, |runs| runs.parse().expect("LUA_FUZZ_RUNS is a number"));
-        let mut random = Random::new(name);
+        let mut random = Random::new(&format!("{name}{seed}"));
         let started = std::time::Instant::now();
         for number in 0..runs {
             // Mostly what it takes itself; now and then what belongs elsewhere.
